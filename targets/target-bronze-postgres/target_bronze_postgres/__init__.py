@@ -1,0 +1,1 @@
+"""Singer target that keeps every version of every raw record in PostgreSQL."""
