@@ -1,0 +1,1 @@
+"""Singer tap for Toggl Track: time entries and what they refer to, exactly as Toggl sends them."""

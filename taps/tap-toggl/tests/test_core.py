@@ -1,0 +1,18 @@
+"""The standard tests of the Singer SDK that need no stream: command line and discovery."""
+
+from __future__ import annotations
+
+from singer_sdk.testing import get_tap_test_class
+from singer_sdk.testing.suites import SingerTestSuite
+from singer_sdk.testing.tap_tests import TapCLIPrintsTest, TapDiscoveryTest
+from tap_toggl.tap import TapToggl
+
+TestTapToggl = get_tap_test_class(
+    TapToggl,
+    config={"api_token": "not-a-real-one"},
+    include_tap_tests=False,
+    include_stream_tests=False,
+    include_stream_attribute_tests=False,
+    custom_suites=[SingerTestSuite(kind="tap", tests=[TapCLIPrintsTest, TapDiscoveryTest])],
+    parse_env_config=False,
+)

@@ -1,0 +1,1 @@
+"""Loading: from messages to committed rows."""

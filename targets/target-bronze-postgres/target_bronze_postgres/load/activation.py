@@ -1,0 +1,109 @@
+"""ACTIVATE_VERSION: writes tombstones for what a full-table stream no longer has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from target_bronze_postgres.load import copytext
+from target_bronze_postgres.load.tables import identifier
+from target_bronze_postgres.record.times import from_microseconds, timestamp_text
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from target_bronze_postgres.load.batch import Activation
+    from target_bronze_postgres.load.run import Run
+
+    Connection = psycopg.Connection[Any]
+
+# What a tombstone has of its own; all other columns are those of the version before it.
+_OWN = {
+    "id": "g.new_id",
+    "version": "g.version",
+    "metadata": "(b.metadata - 'late') || %(deletion)s",
+    "lineage_timestamp": "coalesce(%(extracted)s, b.lineage_timestamp)",
+    "environment": "%(environment)s",
+    "pipeline_run_id": "%(run_id)s",
+    "pipeline_version": "%(pipeline_version)s",
+    "ingested_at": "now() AT TIME ZONE 'UTC'",
+    "processing_start_time": "now() AT TIME ZONE 'UTC'",
+    "processing_end_time": "clock_timestamp() AT TIME ZONE 'UTC'",
+    "processing_duration": "clock_timestamp() - now()",
+    "processing_steps": "'[\"activate_version\"]'",
+    "processing_errors": "NULL",
+}
+_BURY = """
+    WITH gone AS (
+        SELECT lineage_hash, id, partition_key, version + 1 AS version,
+               nextval({sequence}) AS new_id
+        FROM bronze_ops.heads
+        WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
+          AND NOT deleted AND seen_version IS DISTINCT FROM %(version)s
+    ), buried AS (
+        INSERT INTO {table} ({columns})
+        SELECT {values} FROM {table} AS b
+        JOIN gone AS g ON b.id = g.id AND b.partition_key = g.partition_key
+        RETURNING id
+    )
+    UPDATE bronze_ops.heads AS h
+    SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true, loader_id = %(loader_id)s,
+        extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
+    FROM gone AS g JOIN buried ON buried.id = g.new_id
+    WHERE h.lineage_hash = g.lineage_hash
+"""
+_COUNT = """
+    WITH stream AS (
+        UPDATE bronze_ops.streams SET rows = rows + %(count)s, versions = versions + %(count)s
+        WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
+    )
+    UPDATE bronze_ops.runs SET tombstones = tombstones + %(count)s
+    WHERE loader_id = %(loader_id)s
+      AND source = %(source)s AND account = %(account)s AND stream = %(stream)s
+"""
+
+
+def activate(conn: Connection, run: Run, activation: Activation) -> int:
+    """Bury the living lineages that were not last seen with this stream version; return how many.
+
+    Whoever calls it has made sure that a RECORD of that version came before in this run: a tap
+    that was cut off, or that sends the message at the start of a stream, deletes nothing.
+    """
+    stream = activation.stream
+    extracted = stream.last_extracted
+    parameters = {
+        "source": stream.key.source,
+        "account": stream.key.account,
+        "stream": stream.key.stream,
+        "version": activation.version,
+        "loader_id": run.loader_id,
+        "deletion": Jsonb(
+            {
+                "deleted": True,
+                "deleted_by": "activate_version",
+                "stream_version": activation.version,
+            }
+        ),
+        "extracted": None if extracted is None else timestamp_text(from_microseconds(extracted)),
+        "environment": run.settings.environment,
+        "run_id": run.run_id,
+        "pipeline_version": run.pipeline_version(stream.provenance.tap),
+    }
+    count = conn.execute(_statement(stream.table), parameters).rowcount
+    if count:
+        conn.execute(_COUNT, {**parameters, "count": count})
+    return count
+
+
+def _statement(table: tuple[str, str]) -> sql.Composed:
+    columns = copytext.COLUMNS
+    values = [sql.SQL(_OWN[c]) if c in _OWN else sql.Identifier("b", c) for c in columns]
+    sequence = sql.Identifier(table[0], table[1] + "_id_seq").as_string()
+    return sql.SQL(_BURY).format(
+        table=identifier(table),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        values=sql.SQL(", ").join(values),
+        sequence=sql.Literal(sequence),
+    )

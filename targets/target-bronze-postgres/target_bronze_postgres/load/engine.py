@@ -1,0 +1,225 @@
+"""The message loop: reads lines, makes batches of them, hands them to the writer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from target_bronze_postgres.db.migrations import migrate
+from target_bronze_postgres.errors import BronzeError, InputError, SettingsError
+from target_bronze_postgres.load import ledger, stream
+from target_bronze_postgres.load.ahead import LookAhead
+from target_bronze_postgres.load.batch import Activation, Batch
+from target_bronze_postgres.load.prepare import Preparer
+from target_bronze_postgres.load.session import Session
+from target_bronze_postgres.load.signals import StopSignals
+from target_bronze_postgres.load.states import StateWriter
+from target_bronze_postgres.load.tables import Tables
+from target_bronze_postgres.load.writer import Writer
+from target_bronze_postgres.record import repair
+from target_bronze_postgres.singer.batchfiles import read_manifest
+from target_bronze_postgres.singer.lines import LineReader
+from target_bronze_postgres.singer.messages import Message, read_line
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import psycopg
+
+    from target_bronze_postgres.load.mapping import StreamMaps
+    from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.stream import Stream
+    from target_bronze_postgres.settings.database import DatabaseTarget
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Loads one input into one database."""
+
+    def __init__(self, run: Run, target: DatabaseTarget, mapping: StreamMaps | None = None) -> None:
+        """Load into ``target``; streams that ``mapping`` maps go through it."""
+        self._run = run
+        self._target = target
+        self._mapping = mapping
+        self._streams: dict[str, Stream] = {}
+        self._batch = Batch()
+        self._lines = 0
+        self.counter: Counter[str] = Counter()
+
+    def load(self, fd: int) -> None:
+        """Read messages from a file descriptor until its end, and commit them.
+
+        Raises:
+            BronzeError: The input, the settings or the database are wrong. What came before is
+                committed, as far as the database goes.
+            SystemExit: A signal ended the run, with 128 and its number.
+        """
+        settings = self._run.settings
+        wake_reader, wake_writer = os.pipe()
+        os.set_blocking(wake_writer, False)
+
+        def wake() -> None:
+            os.write(wake_writer, b"!")
+
+        session = Session(self._target, "target-bronze-postgres", settings.max_retries)
+        second = Session(self._target, "target-bronze-postgres look-ahead", settings.max_retries)
+        try:
+            session.run(_prepare_database)
+            tables = Tables(settings.default_target_schema, settings.raw_index)
+            self._preparer = Preparer(self._run)
+            self._ahead = LookAhead(self._run, second, tables, self._preparer)
+            self._writer = Writer(self._run, session, self._ahead, StateWriter(), wake)
+            with StopSignals(wake) as self._signals:
+                self._writer.start()
+                self._run_to_end(LineReader(fd, wake_reader), session)
+        finally:
+            session.close()
+            second.close()
+            os.close(wake_reader)
+            os.close(wake_writer)
+
+    def _run_to_end(self, reader: LineReader, session: Session) -> None:
+        status, error = "success", None
+        try:
+            self._read(reader)
+        except BronzeError as problem:
+            if problem is self._writer.error:
+                self._end(session, "failed", str(problem))
+                raise
+            status, error = "failed", problem
+        self._flush()
+        self._writer.finish()
+        if (number := self._signals.received) is not None:
+            self._end(session, "interrupted", f"signal {number}")
+            logger.warning("Stopped by signal %d; what was read before is committed", number)
+            raise SystemExit(128 + number)
+        self._end(session, status, None if error is None else str(error))
+        if error is not None:
+            raise error
+
+    def _end(self, session: Session, status: str, error: str | None) -> None:
+        for key, total in self._writer.totals.items():
+            logger.info(
+                "%s/%s/%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
+                "%d invalid, %d warnings, %d tombstones",
+                *(key.source, key.account, key.stream),
+                *(total[n] for n in ("records_read", "rows_new", "rows_changed", "rows_unchanged")),
+                *(total[n] for n in ("dead_letters", "invalid", "warnings", "tombstones")),
+            )
+        try:
+            session.run(lambda conn: ledger.end_run(conn, self._run, status, error))
+        except BronzeError:
+            if status == "success":
+                raise
+
+    def _read(self, reader: LineReader) -> None:
+        while not reader.at_end and self._signals.received is None:
+            for line in reader.read(self._seconds_left()):
+                self._lines += 1
+                try:
+                    self._handle_line(line)
+                except InputError as error:
+                    raise InputError(f"Line {self._lines} of the input is {error}") from error
+            if self._writer.error is not None:
+                raise self._writer.error
+            if self._seconds_left() == 0:
+                self._flush()
+
+    def _seconds_left(self) -> float | None:
+        if self._batch.started is None:
+            return None
+        ends = self._batch.started + self._run.settings.batch_max_seconds
+        return max(0.0, ends - time.monotonic())
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        if batch.is_empty:
+            return
+        if batch.items:
+            self._ahead.prepare(batch)
+        self._writer.submit(batch)
+
+    def _handle_line(self, line: bytes) -> None:
+        if (read := read_line(line)) is None:
+            return
+        message, repairs = read
+        self.counter[message.type] += 1
+        if message.type == "RECORD":
+            self._handle_record(line, message, repairs)
+        elif message.type == "STATE":
+            self._batch.add_state(bytes(message.value))
+        elif message.type == "SCHEMA":
+            self._handle_schema(message)
+        elif message.type == "ACTIVATE_VERSION":
+            self._handle_activate_version(message)
+        elif message.type == "BATCH":
+            self._handle_batch(message)
+        else:
+            raise InputError(f"a message of the unknown type {message.type!r}: fix the tap.")
+
+    def _stream(self, message: Message) -> Stream:
+        found = self._streams.get(message.stream or "")
+        if found is None:
+            raise InputError(
+                f"a {message.type} of stream {message.stream!r} before its SCHEMA: fix the tap."
+            )
+        return found
+
+    def _handle_record(self, line: bytes, message: Message, repairs: tuple[str, ...]) -> None:
+        if self._mapping is not None and self._mapping.maps(message.stream):
+            for mapped in self._mapping.records(message):
+                self._add(line, mapped, repairs, self._stream(mapped))
+        else:
+            self._add(line, message, repairs, self._stream(message))
+
+    def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
+        item = self._preparer.item(line, message, repairs, stream)
+        stream.note(item.version, item.extracted)
+        batch, settings = self._batch, self._run.settings
+        batch.add(item, datetime.now(UTC))
+        if len(batch.items) >= settings.batch_size_rows or batch.size >= settings.batch_size_bytes:
+            self._flush()
+
+    def _handle_schema(self, message: Message) -> None:
+        if message.stream is None:
+            raise InputError("a SCHEMA without a stream: fix the tap.")
+        mapped = [message] if self._mapping is None else self._mapping.schemas(message)
+        for schema in mapped:
+            opened = stream.build(schema, self._run)
+            self._ahead.open_stream(opened)
+            self._streams[opened.name] = opened
+            self._batch.add_stream(opened)
+
+    def _handle_activate_version(self, message: Message) -> None:
+        found, version = self._stream(message), message.version
+        if type(version) is not int:
+            raise InputError("an ACTIVATE_VERSION whose version is no whole number: fix the tap.")
+        if version in found.seen_versions:
+            self._batch.add_stream(found)
+            self._batch.activation = Activation(found, version)
+            self._flush()
+
+    def _handle_batch(self, message: Message) -> None:
+        self._stream(message)
+        for line in read_manifest(bytes(message.encoding), message.manifest):
+            raw, repairs = repair.repair(line)
+            record = Message(type="RECORD", stream=message.stream, record=Raw(raw))
+            record.time_extracted, record.bronze = message.time_extracted, message.bronze
+            self._handle_record(line, record, repairs)
+
+
+def _prepare_database(conn: psycopg.Connection[Any]) -> None:
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise SettingsError(
+            f"Database {conn.info.dbname} has the encoding {encoding}: bronze needs one in UTF8, "
+            "since JSON holds every character. Make it with `createdb --encoding=UTF8`."
+        )
+    migrate(conn)

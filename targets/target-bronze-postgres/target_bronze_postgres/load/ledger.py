@@ -1,0 +1,191 @@
+"""Keeps ``bronze_ops``: the catalog, the runs, the days and the dead letters of a batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from target_bronze_postgres.load.decisions import Tally
+from target_bronze_postgres.record import repair
+from target_bronze_postgres.record.canonical import canonical
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from target_bronze_postgres.load.batch import Batch
+    from target_bronze_postgres.load.decisions import Decisions, Row
+    from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.stream import Stream, StreamKey
+
+    Connection = psycopg.Connection[Any]
+
+_STREAM = """
+    INSERT INTO bronze_ops.streams AS s (
+        source, account, stream, schema, key_properties, provenance, first_seen, last_seen,
+        unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation
+    ) VALUES (
+        %(source)s, %(account)s, %(stream)s, %(schema)s, %(key_properties)s, %(provenance)s, now(), now(),
+        %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1
+    )
+    ON CONFLICT (source, account, stream) DO UPDATE SET
+        schema = excluded.schema,
+        key_properties = excluded.key_properties,
+        provenance = excluded.provenance,
+        last_seen = excluded.last_seen,
+        unknown_fields = ARRAY(
+            SELECT DISTINCT unnest(s.unknown_fields || excluded.unknown_fields) ORDER BY 1),
+        rows = s.rows + excluded.rows,
+        versions = s.versions + excluded.versions,
+        first_source_timestamp = least(s.first_source_timestamp, excluded.first_source_timestamp),
+        last_source_timestamp = greatest(s.last_source_timestamp, excluded.last_source_timestamp),
+        generation = s.generation + 1
+    RETURNING generation
+"""
+_COUNTERS = tuple(asdict(Tally()))
+_RUN = f"""
+    INSERT INTO bronze_ops.runs AS r (
+        loader_id, source, account, stream, run_id, environment, started_at, tap, target_version,
+        last_batch, state, api_rate_limit_info, {", ".join(_COUNTERS)}
+    ) VALUES (
+        %(loader_id)s, %(source)s, %(account)s, %(stream)s, %(run_id)s, %(environment)s,
+        %(started_at)s, %(tap)s, %(target_version)s, %(batch)s, %(state)s, %(rate_limit)s,
+        {", ".join(f"%({name})s" for name in _COUNTERS)}
+    )
+    ON CONFLICT (loader_id, source, account, stream) DO UPDATE SET
+        last_batch = excluded.last_batch,
+        state = coalesce(excluded.state, r.state),
+        api_rate_limit_info = coalesce(excluded.api_rate_limit_info, r.api_rate_limit_info),
+        {", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTERS)}
+"""
+_DAYS = """
+    INSERT INTO bronze_ops.days AS d (source, account, stream, day, records)
+    SELECT %s, %s, %s, day::date, records FROM unnest(%s::text[], %s::bigint[]) AS n (day, records)
+    ON CONFLICT (source, account, stream, day) DO UPDATE SET records = d.records + excluded.records
+"""
+_LETTER = """
+    INSERT INTO bronze_ops.dead_letters AS d
+        (run_id, source, account, stream, reason, error, message, message_hash, landed)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (source, account, stream, message_hash) DO UPDATE SET
+        run_id = excluded.run_id, reason = excluded.reason, error = excluded.error,
+        landed = excluded.landed, times = d.times + 1
+"""
+_END = """
+    UPDATE bronze_ops.runs SET ended_at = now(), status = %s, error = %s WHERE loader_id = %s
+"""
+_COMMITTED = "SELECT EXISTS (SELECT FROM bronze_ops.runs WHERE loader_id = %s AND last_batch = %s)"
+
+
+def _names(key: StreamKey) -> dict[str, Any]:
+    return {"source": key.source, "account": key.account, "stream": key.stream}
+
+
+def _jsonb(value: Any) -> Jsonb | None:
+    if value is None:
+        return None
+    return Jsonb(value, dumps=lambda v: repair.repair(canonical(v))[0])
+
+
+def record_batch(
+    conn: Connection, run: Run, batch: Batch, decisions: Decisions
+) -> dict[StreamKey, int]:
+    """Write all of a batch but its rows and heads; return each stream's new generation."""
+    state = repair.text(batch.states[-1].decode("utf-8", "replace")) if batch.states else None
+    rows: dict[StreamKey, list[Row]] = {}
+    for row in decisions.rows:
+        rows.setdefault(row.item.stream.key, []).append(row)
+    generations = {}
+    for key, stream in sorted(batch.streams.items()):
+        written = rows.get(key, [])
+        generations[key] = _record_stream(conn, stream, decisions, written)
+        _record_run(conn, run, batch, stream, decisions, state)
+        _record_days(conn, key, written)
+    _record_letters(conn, run, decisions)
+    return generations
+
+
+def _record_stream(conn: Connection, stream: Stream, decisions: Decisions, rows: list[Row]) -> int:
+    times = [row.source_timestamp for row in rows if row.source_timestamp is not None]
+    parameters = {
+        **_names(stream.key),
+        "schema": _jsonb(stream.schema),
+        "key_properties": [repair.text(name) for name in stream.key_properties],
+        "provenance": _jsonb(stream.provenance),
+        "unknown": _unknown_fields(stream, decisions),
+        "rows": len(rows),
+        "versions": sum(row.version > 1 for row in rows),
+        "first": min(times, default=None),
+        "last": max(times, default=None),
+    }
+    row = conn.execute(_STREAM, parameters).fetchone()
+    return row[0] if row else 0
+
+
+def _unknown_fields(stream: Stream, decisions: Decisions) -> list[str]:
+    found = (names for other, names in decisions.unknown.items() if other.key == stream.key)
+    return sorted({repair.text(name) for names in found for name in names})
+
+
+def _record_run(
+    conn: Connection,
+    run: Run,
+    batch: Batch,
+    stream: Stream,
+    decisions: Decisions,
+    state: str | None,
+) -> None:
+    tallies = [t for s, t in decisions.tallies.items() if s.key == stream.key]
+    counters = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTERS}
+    limits = (
+        item.provenance.api_rate_limit_info
+        for item in reversed(batch.items)
+        if item.stream.key == stream.key and item.provenance is not None
+    )
+    parameters = {
+        **_names(stream.key),
+        **counters,
+        "loader_id": run.loader_id,
+        "run_id": run.run_id,
+        "environment": run.settings.environment,
+        "started_at": run.started_at,
+        "tap": None if stream.provenance.tap is None else repair.text(stream.provenance.tap),
+        "target_version": run.target_version,
+        "batch": batch.id,
+        "state": state,
+        "rate_limit": _jsonb(next((limit for limit in limits if limit is not None), None)),
+    }
+    conn.execute(_RUN, parameters)
+
+
+def _record_days(conn: Connection, key: StreamKey, rows: list[Row]) -> None:
+    days = Counter(
+        row.source_timestamp[:10]
+        for row in rows
+        if row.source_timestamp is not None and not row.prepared.deleted
+    )
+    if days:
+        conn.execute(_DAYS, (key.source, key.account, key.stream, list(days), list(days.values())))
+
+
+def _record_letters(conn: Connection, run: Run, decisions: Decisions) -> None:
+    for item in decisions.letters:
+        key, letter = item.stream.key, item.letter
+        if letter is not None:
+            names = (key.source, key.account, key.stream)
+            what = (letter.reason, repair.text(letter.error), item.line, sha256(item.line).digest())
+            conn.execute(_LETTER, (run.run_id, *names, *what, letter.landed))
+
+
+def is_committed(conn: Connection, run: Run, batch: Batch) -> bool:
+    """Tell whether a batch whose COMMIT had no answer was committed all the same."""
+    row = conn.execute(_COMMITTED, (run.loader_id, batch.id)).fetchone()
+    return row is not None and row[0]
+
+
+def end_run(conn: Connection, run: Run, status: str, error: str | None) -> None:
+    """Close the run's rows: ``success``, ``failed`` or ``interrupted``, and why."""
+    conn.execute(_END, (status, None if error is None else repair.text(error), run.loader_id))

@@ -1,0 +1,108 @@
+"""A connection that is opened again, with the work on it, when the server went away."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import backoff
+import psycopg
+
+from target_bronze_postgres.db.connect import connect
+from target_bronze_postgres.db.sqlstate import RIGHTS, is_transient
+from target_bronze_postgres.errors import BronzeError, ConnectError, DatabaseError, RightsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backoff.types import Details
+
+    from target_bronze_postgres.settings.database import DatabaseTarget
+
+    Connection = psycopg.Connection[Any]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 10
+
+
+class Session:
+    """Runs work on a connection, one at a time, whichever thread asks."""
+
+    def __init__(self, target: DatabaseTarget, name: str, max_retries: int) -> None:
+        """Connect to ``target`` when first needed; ``name`` is what pg_stat_activity shows."""
+        self._target = target
+        self._name = name
+        self._connection: Connection | None = None
+        self._lock = threading.RLock()
+        self._retrying = backoff.on_exception(
+            backoff.expo,
+            (psycopg.Error, ConnectError),
+            factor=_FIRST_WAIT,
+            max_value=_LONGEST_WAIT,
+            max_tries=max_retries + 1,
+            giveup=lambda error: not is_transient(error),
+            on_backoff=_log_retry,
+            logger=None,
+        )(self._attempt)
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Call ``work`` with a connection, again on a new one after a transient error.
+
+        ``work`` may run several times, so it must be all in a transaction or harmless to repeat.
+
+        Raises:
+            DatabaseError: The server refused, or did not come back in ``max_retries`` tries.
+        """
+        with self._lock:
+            try:
+                result: T = self._retrying(work)
+            except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded):
+                raise
+            except psycopg.Error as error:
+                raise _explained(error, self._target.label) from error
+            return result
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._target, application_name=self._name)
+        try:
+            return work(self._connection)
+        except psycopg.Error as error:
+            if is_transient(error):
+                self.close()
+            raise
+
+
+def _log_retry(details: Details) -> None:
+    error = details.get("exception")
+    logger.warning(
+        "The database went away (%s); trying again in %.1f s",
+        _short(error) if isinstance(error, psycopg.Error) else error,
+        details.get("wait", 0),
+    )
+
+
+def _short(error: psycopg.Error) -> str:
+    # message_primary leaves out DETAIL, which can hold values of a row.
+    words = error.diag.message_primary or str(error).strip() or type(error).__name__
+    return f"{error.sqlstate}: {words}" if error.sqlstate else words.splitlines()[0]
+
+
+def _explained(error: psycopg.Error, label: str) -> BronzeError:
+    if error.sqlstate in RIGHTS:
+        return RightsError(
+            f"{label}: {_short(error)}. The role needs the rights of bronze_loader: run "
+            "`bronze db migrate --roles` as the owner, then GRANT bronze_loader TO the role."
+        )
+    return DatabaseError(f"{label}: {_short(error)}")

@@ -1,0 +1,152 @@
+"""A stream as its SCHEMA message describes it: all that is the same for each of its records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from target_bronze_postgres.errors import InputError, SettingsError
+from target_bronze_postgres.load import columns
+from target_bronze_postgres.record import identity, provenance, repair, times
+from target_bronze_postgres.record.canonical import Unstorable, decode
+from target_bronze_postgres.record.pointer import Pointer
+from target_bronze_postgres.record.validation import Validator, known_fields
+
+if TYPE_CHECKING:
+    from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.record.provenance import StreamProvenance
+    from target_bronze_postgres.singer.messages import Message
+
+
+@dataclass(frozen=True, order=True)
+class StreamKey:
+    """Names a stream in the database. NUL in a name is U+FFFD here, as TEXT needs it."""
+
+    source: str
+    account: str
+    stream: str
+
+    @property
+    def lock(self) -> int:
+        """The advisory lock that orders loaders of this stream, a signed 64-bit number."""
+        text = "\0".join((self.source, self.account, self.stream))
+        digest = blake2b(text.encode(), digest_size=8, person=b"bronze:stream").digest()
+        return int.from_bytes(digest, signed=True)
+
+
+@dataclass(eq=False)
+class Stream:
+    """What holds for every record of a stream until its next SCHEMA."""
+
+    name: str
+    key: StreamKey
+    provenance: StreamProvenance
+    schema: Any
+    key_reader: identity.KeyReader
+    lineage_prefix: str
+    parent_prefix: str | None
+    parent_key: list[Pointer]
+    source_timestamp: Pointer | None
+    timestamp_form: str
+    bookmark: str | None
+    deleted: Pointer | None
+    volatile: list[Pointer]
+    validator: Validator | None
+    known_fields: frozenset[str] | None
+    constants: bytes
+    table: tuple[str, str] = ("", "")
+    seen_versions: set[int] = field(default_factory=set)
+    last_extracted: int | None = None
+
+    def note(self, version: int | None, extracted: int | None) -> None:
+        """Remember what an ACTIVATE_VERSION will ask: versions seen in this run, and when."""
+        if version is not None:
+            self.seen_versions.add(version)
+        if extracted is not None and (
+            self.last_extracted is None or extracted > self.last_extracted
+        ):
+            self.last_extracted = extracted
+
+    @property
+    def key_properties(self) -> tuple[str, ...]:
+        """Names of the top-level members that make a record's key; none for a keyless stream."""
+        return self.key_reader.key_properties
+
+
+def build(message: Message, run: Run) -> Stream:
+    """Make a stream of a SCHEMA message.
+
+    Raises:
+        InputError: The message is malformed.
+        SettingsError: Neither the message nor the settings name a source.
+    """
+    name = message.stream or ""
+    schema = _schema(message)
+    known = provenance.of_stream(bytes(message.bronze))
+    keys = _names(message.key_properties, "key_properties")
+    bookmarks = _names(message.bookmark_properties, "bookmark_properties")
+    source = known.source or run.settings.source
+    if not source:
+        raise SettingsError(
+            f"Stream {name!r} does not say which source it is from: set `source` "
+            "(or TARGET_BRONZE_POSTGRES_SOURCE) to a name such as github."
+        )
+    account = known.account or run.settings.account
+    timestamp, form = _timestamp(known, bookmarks)
+    return Stream(
+        name=name,
+        key=StreamKey(repair.text(source), repair.text(account), repair.text(name)),
+        provenance=known,
+        schema=schema,
+        key_reader=identity.KeyReader(keys),
+        lineage_prefix=identity.lineage_prefix(source, account, name),
+        parent_prefix=(
+            identity.lineage_prefix(source, account, known.parent.stream) if known.parent else None
+        ),
+        parent_key=_pointers(known.parent.key if known.parent else (), "parent"),
+        source_timestamp=timestamp,
+        timestamp_form=form,
+        bookmark=bookmarks[0] if bookmarks else None,
+        deleted=next(iter(_pointers((known.deleted,) if known.deleted else (), "deleted")), None),
+        volatile=_pointers(known.volatile, "volatile"),
+        validator=Validator(schema) if run.settings.validate_records else None,
+        known_fields=known_fields(schema),
+        constants=columns.of_stream(source, name, keys, bookmarks, known, run),
+    )
+
+
+def _schema(message: Message) -> Any:
+    try:
+        schema = decode(message.schema)
+    except Unstorable as error:
+        raise InputError(f"a SCHEMA of stream {message.stream!r} that is no JSON.") from error
+    if not isinstance(schema, dict | bool):
+        raise InputError(f"a SCHEMA of stream {message.stream!r} without a schema.")
+    return schema
+
+
+def _names(value: Any, member: str) -> list[str]:
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"a SCHEMA whose {member} is no list of names.")
+    return list(dict.fromkeys(names))
+
+
+def _pointers(texts: tuple[str, ...], member: str) -> list[Pointer]:
+    try:
+        return [Pointer(text) for text in texts]
+    except ValueError as error:
+        raise InputError(f"a SCHEMA whose bronze.{member} is wrong: {error}.") from error
+
+
+def _timestamp(known: StreamProvenance, bookmarks: list[str]) -> tuple[Pointer | None, str]:
+    if (named := known.source_timestamp) is None:
+        name = bookmarks[0].replace("~", "~0").replace("/", "~1") if bookmarks else None
+        return (None if name is None else Pointer("/" + name)), "rfc3339"
+    if named.form not in times.FORMS:
+        raise InputError(
+            f"a SCHEMA whose bronze.source_timestamp has the form {named.form!r}; "
+            f"known are {', '.join(times.FORMS)}."
+        )
+    return _pointers((named.pointer,), "source_timestamp")[0], named.form

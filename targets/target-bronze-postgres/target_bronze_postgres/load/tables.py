@@ -1,0 +1,69 @@
+"""Bronze tables and their partitions: made ahead of the batches, on a connection of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '10s'"
+_PARTITIONS = """
+    SELECT c.relname FROM pg_inherits AS i
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = to_regclass(format('%%I.%%I', %s::text, %s::text))
+"""
+
+
+class Tables:
+    """Knows which tables and partitions are there, and makes those that are not.
+
+    Making is idempotent and safe beside other loaders; it happens in short transactions, so that no
+    batch waits for a lock that another batch holds.
+    """
+
+    def __init__(self, schema: str, raw_index: str) -> None:
+        """Keep tables in ``schema``; new ones get an index on raw_data of this kind."""
+        self._schema = schema
+        self._raw_index = raw_index
+        self._tables: dict[str, tuple[str, str]] = {}
+        self._partitions: set[str] = set()
+
+    def table(self, conn: Connection, source: str) -> tuple[str, str]:
+        """Return schema and name of a source's table, making it if need be."""
+        if (known := self._tables.get(source)) is None:
+            with conn.transaction():
+                row = conn.execute(
+                    "SELECT bronze_ops.create_source(%s, %s, %s)",
+                    (source, self._schema, self._raw_index),
+                ).fetchone()
+            name = row[0] if row else ""
+            known = self._tables[source] = (self._schema, name)
+            found = conn.execute(_PARTITIONS, known)
+            self._partitions.update(partition for (partition,) in found)
+        return known
+
+    def missing(self, months: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of (source, ``2024-01``) that have no partition, as far as is known."""
+        return {month for month in months if self._partition(*month) not in self._partitions}
+
+    def make_partition(self, conn: Connection, source: str, month: str) -> None:
+        """Make the partition of a month, ``2024-01``, unless it is there."""
+        with conn.transaction():
+            conn.execute(_LOCK_TIMEOUT)
+            conn.execute(
+                "SELECT bronze_ops.create_partition_if_not_exists(%s, %s)", (source, f"{month}-01")
+            )
+        self._partitions.add(self._partition(source, month))
+
+    def _partition(self, source: str, month: str) -> str:
+        return f"{self._tables[source][1]}_y{month[:4]}m{month[5:]}"
+
+
+def identifier(table: tuple[str, str]) -> sql.Identifier:
+    """Quote schema and name of a table."""
+    return sql.Identifier(*table)

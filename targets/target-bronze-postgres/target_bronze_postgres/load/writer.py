@@ -1,0 +1,199 @@
+"""Writes batches in order, each in one transaction, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import defaultdict, deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from target_bronze_postgres.errors import DatabaseError
+from target_bronze_postgres.load import activation, heads, ledger
+from target_bronze_postgres.load.decisions import Decider, Decisions
+from target_bronze_postgres.load.item import Letter
+from target_bronze_postgres.load.rows import write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from target_bronze_postgres.load.ahead import LookAhead
+    from target_bronze_postgres.load.batch import Batch
+    from target_bronze_postgres.load.heads import Heads
+    from target_bronze_postgres.load.item import Item
+    from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.session import Session
+    from target_bronze_postgres.load.states import StateWriter
+    from target_bronze_postgres.load.stream import StreamKey
+
+    Connection = psycopg.Connection[Any]
+
+logger = logging.getLogger(__name__)
+
+_POLL = 0.2
+_KEPT_COMMITS = 4
+_REFUSALS = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
+
+
+class Writer(threading.Thread):
+    """Takes batches while the reader goes on reading; one waits while one is written."""
+
+    def __init__(
+        self,
+        run: Run,
+        session: Session,
+        ahead: LookAhead,
+        states: StateWriter,
+        wake: Callable[[], None],
+    ) -> None:
+        """Write on ``session``, and call ``wake`` when writing has failed for good."""
+        super().__init__(name="bronze-writer", daemon=True)
+        self._run = run
+        self._session = session
+        self._ahead = ahead
+        self._states = states
+        self._wake = wake
+        self._queue: queue.Queue[Batch | None] = queue.Queue(maxsize=1)
+        self._commits: dict[StreamKey, deque[tuple[int, Heads]]] = defaultdict(
+            lambda: deque(maxlen=_KEPT_COMMITS)
+        )
+        self.totals: dict[StreamKey, dict[str, int]] = {}
+        self.error: BaseException | None = None
+
+    def submit(self, batch: Batch | None) -> None:
+        """Hand over a batch, or None as the last one; waits while two are under way.
+
+        Raises:
+            BronzeError: An earlier batch could not be written.
+        """
+        while self.error is None:
+            try:
+                self._queue.put(batch, timeout=_POLL)
+            except queue.Full:
+                continue
+            return
+        raise self.error
+
+    def finish(self) -> None:
+        """Wait until all that was handed over is committed and its states are emitted.
+
+        Raises:
+            BronzeError: A batch could not be written.
+        """
+        self.submit(None)
+        self.join()
+        if self.error is not None:
+            raise self.error
+
+    def run(self) -> None:
+        """Write until the last batch. An error ends the thread, and with it the process."""
+        try:
+            while (batch := self._queue.get()) is not None:
+                self._write(batch)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the main thread raises it
+            self.error = error
+            self._wake()
+
+    def _write(self, batch: Batch) -> None:
+        if batch.streams:
+            try:
+                self._commit(batch)
+            except _REFUSALS as error:
+                self._single_out(batch, error)
+                self._commit(batch)
+        self._states.emit(batch.states)
+
+    def _commit(self, batch: Batch) -> None:
+        tries = 0
+
+        def work(conn: Connection) -> tuple[Decisions, dict[StreamKey, int]] | None:
+            nonlocal tries
+            tries += 1
+            # A COMMIT whose answer was lost may have happened.
+            if tries > 1 and ledger.is_committed(conn, self._run, batch):
+                return None
+            with conn.transaction():
+                return self._transact(conn, batch)
+
+        written = self._session.run(work)
+        if written is None:
+            self._commits.clear()
+        else:
+            self._remember(*written)
+
+    def _transact(self, conn: Connection, batch: Batch) -> tuple[Decisions, dict[StreamKey, int]]:
+        for lock in sorted(key.lock for key in batch.streams):
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
+        known = self._known_heads(conn, batch)
+        decisions = Decider(known, self._ahead.preparer.prepare).run(conn, batch.items)
+        self._ahead.make_partitions((r.item.stream, r.partition_key) for r in decisions.rows)
+        batch.ended_at = datetime.now(UTC)
+        write_rows(conn, batch, decisions.rows)
+        heads.write(conn, self._run.loader_id, known, _by_stream(batch.items, decisions.heads))
+        generations = ledger.record_batch(conn, self._run, batch, decisions)
+        if batch.activation is not None:
+            activation.activate(conn, self._run, batch.activation)
+        return decisions, generations
+
+    def _known_heads(self, conn: Connection, batch: Batch) -> Heads:
+        """Return the heads as they are now: those looked up ahead, where only we wrote since."""
+        wanted = {item.lineage_hash for item in batch.items if item.lineage_hash}
+        if (ahead := batch.ahead) is not None:
+            now = heads.generations(conn, batch.streams)
+            known = dict(ahead.heads)
+            if all(self._overlay(known, wanted, key, ahead, now[key]) for key in now):
+                return known
+        return heads.read(conn, self._run.loader_id, wanted)
+
+    def _overlay(
+        self, known: Heads, wanted: set[bytes], key: StreamKey, ahead: heads.HeadsAhead, now: int
+    ) -> bool:
+        since = ahead.generations[key]
+        own = [commit for commit in self._commits[key] if since < commit[0] <= now]
+        for _, changes in own:
+            known.update((lineage, changes[lineage]) for lineage in wanted & changes.keys())
+        return len(own) == now - since
+
+    def _remember(self, decisions: Decisions, generations: dict[StreamKey, int]) -> None:
+        for stream, tally in decisions.tallies.items():
+            total = self.totals.setdefault(stream.key, {})
+            for name, count in vars(tally).items():
+                total[name] = total.get(name, 0) + count
+        for key, generation in generations.items():
+            self._commits[key].append((generation, decisions.heads))
+
+    def _single_out(self, batch: Batch, error: psycopg.Error) -> None:
+        """Find the records that the server refuses, so that they do not cost their batch."""
+        refused = 0
+        for item in batch.items:
+            if item.prepared is not None and (reason := self._refusal(item)) is not None:
+                item.prepared = None
+                item.letter = Letter("refused_by_server", reason, landed=False)
+                refused += 1
+        if not refused:
+            words = error.diag.message_primary or type(error).__name__
+            raise DatabaseError(
+                f"the database refuses a batch: {error.sqlstate}: {words}"
+            ) from error
+        logger.warning(
+            "PostgreSQL cannot hold %d record(s): see `bronze_ops.dead_letters`", refused
+        )
+
+    def _refusal(self, item: Item) -> str | None:
+        raw = bytes(item.raw).decode("utf-8", "replace")
+        try:
+            self._session.run(lambda conn: conn.execute("SELECT %s::jsonb IS NULL", (raw,)))
+        except _REFUSALS as error:
+            return f"{error.sqlstate}: {error.diag.message_primary}"
+        return None
+
+
+def _by_stream(items: Iterable[Item], changed: Heads) -> dict[StreamKey, Heads]:
+    keys = {item.lineage_hash: item.stream.key for item in items}
+    grouped: dict[StreamKey, Heads] = defaultdict(dict)
+    for lineage, head in changed.items():
+        grouped[keys[lineage]][lineage] = head
+    return grouped

@@ -1,0 +1,1 @@
+"""The ``bronze`` command: what is done with a bronze layer beside loading it."""

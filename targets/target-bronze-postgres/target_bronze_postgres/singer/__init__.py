@@ -1,0 +1,1 @@
+"""Singer messages: from bytes on stdin to typed messages."""

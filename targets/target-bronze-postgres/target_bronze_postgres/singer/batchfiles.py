@@ -1,0 +1,61 @@
+"""Files that a BATCH message points to: JSON lines, plain or gzip, on this machine.
+
+https://sdk.meltano.com/en/latest/batch.html
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from target_bronze_postgres.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Encoding(msgspec.Struct):
+    format: str
+    compression: str | None = None
+
+
+def read_manifest(encoding: bytes, manifest: Any) -> Iterator[bytes]:
+    """Yield the lines of the files of a manifest, each a record.
+
+    Raises:
+        InputError: The encoding is unknown, or a file cannot be read.
+    """
+    try:
+        known = msgspec.json.decode(encoding, type=_Encoding)
+    except msgspec.DecodeError as error:
+        raise InputError("a BATCH without an encoding.") from error
+    if known.format != "jsonl" or known.compression not in {None, "none", "gzip"}:
+        raise InputError(
+            f"a BATCH in format {known.format!r} with compression {known.compression!r}: "
+            "this target reads jsonl, plain or gzip. Set batch_config of the tap."
+        )
+    for address in manifest or []:
+        yield from _read_file(_path(address), compressed=known.compression == "gzip")
+
+
+def _path(address: Any) -> Path:
+    parts = urlsplit(str(address))
+    if parts.scheme not in {"", "file"} or parts.netloc not in {"", "localhost"}:
+        raise InputError(f"a BATCH with a file that is not on this machine ({parts.scheme}://…).")
+    return Path(unquote(parts.path))
+
+
+def _read_file(path: Path, *, compressed: bool) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            for line in file:
+                if stripped := line.strip():
+                    yield stripped
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise InputError(f"a BATCH whose file {path} cannot be read: {reason}.") from error

@@ -1,0 +1,125 @@
+"""The plugin: command line, settings and ``--about`` of the Singer SDK around the project's own loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from typing import IO, TYPE_CHECKING, Any
+
+from singer_sdk import Target
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.io_base import SingerReader
+
+from target_bronze_postgres.errors import BronzeError
+from target_bronze_postgres.load.engine import Engine
+from target_bronze_postgres.load.mapping import StreamMaps
+from target_bronze_postgres.load.run import PACKAGE, Run
+from target_bronze_postgres.settings.database import resolve_database
+from target_bronze_postgres.settings.resolve import load_settings
+from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+    from typing import ClassVar
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.sinks import Sink
+
+    from target_bronze_postgres.settings.resolve import Settings
+
+logger = logging.getLogger("target-bronze-postgres")
+
+
+class MessageLoop(SingerReader):
+    """Stands where the SDK reads messages, and runs the :class:`Engine` instead.
+
+    The SDK's own loop drains by count alone and emits STATE only at the end.
+    """
+
+    settings: Settings
+
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002 - the SDK's sinks
+    ) -> Counter[str]:
+        """Load all messages of a file, or of stdin, and return how many came of each type."""
+        target = resolve_database(self.settings)
+        logger.info("Rows go to %s (set by %s)", target.label, target.origin)
+        maps = self.settings.stream_maps
+        mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
+        engine = Engine(Run(self.settings), target, mapping)
+        with _as_file(file_input or sys.stdin) as file:
+            engine.load(file.fileno())
+        return engine.counter
+
+
+def _as_file(text: IO[str]) -> IO[bytes]:
+    """Return a binary file with a descriptor for what the SDK calls an input."""
+    try:
+        return os.fdopen(os.dup(text.fileno()), "rb", buffering=0)  # type: ignore[return-value] # a raw file has a descriptor
+    except OSError:  # io.UnsupportedOperation: text in memory
+        file = tempfile.TemporaryFile()
+        file.write(text.read().encode("utf-8", "surrogatepass"))
+        file.seek(0)
+        return file
+
+
+class TargetBronzePostgres(Target):
+    """Singer target that keeps every version of every raw record in PostgreSQL."""
+
+    name = "target-bronze-postgres"
+    package_name = PACKAGE
+    config_jsonschema = CONFIG_JSONSCHEMA
+    message_reader_class = MessageLoop
+    capabilities: ClassVar[Sequence[CapabilitiesEnum]] = [  # type: ignore[misc] # a list in the SDK
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+
+    def __init__(self, **options: Any) -> None:
+        """Read and check the settings before anything else."""
+        super().__init__(**{**options, "setup_mapper": False})
+        self.message_reader.settings = load_settings(self._config)  # type: ignore[attr-defined] # our own reader
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:  # noqa: ARG002 - the SDK's signature
+        """Leave validation to :func:`load_settings`: the SDK's messages hold the values."""
+        return []
+
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals to the engine, and to Python until it runs."""
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add none of the SDK's settings: those that apply are declared, the others do nothing."""
+
+    def process_endofpipe(self) -> None:
+        """Do nothing: the message loop has committed all when it returns."""
+
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        """Refuse: there are no sinks."""
+        raise NotImplementedError(stream_name)
+
+    @classmethod
+    def invoke(cls, **options: Any) -> None:
+        """Run; an error of ours is one line, without a traceback."""
+        try:
+            super().invoke(**options)
+        except BronzeError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the line says it all
+            sys.exit(error.exit_code)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Name what the command does."""
+        command = super().get_singer_command()
+        command.help = "Load Singer messages from stdin into bronze tables of PostgreSQL."
+        return command

