@@ -25,9 +25,11 @@ $(INSTALLED): requirements.lock $(PYPROJECTS)
 	@echo 'Installing into .venv ...'
 	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock >.venv/uv.lock
 	@$(PIP) install --require-hashes --requirement .venv/uv.lock
-	@# uv needs a fifth of pip's time, but does not read pip's configuration: where that is needed, pip goes on.
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock || \
-		$(PIP) install --require-hashes --requirement requirements.lock
+	@# uv takes a fifth of pip's time, but does not read pip's configuration: where that is needed, pip goes on.
+	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python \
+		--require-hashes --requirement requirements.lock 2>.venv/uv.log || \
+		{ echo 'uv could not do it (.venv/uv.log says why); pip goes on, which takes a minute ...'; \
+		$(PIP) install --require-hashes --requirement requirements.lock; }
 	@$(PIP) install --no-index --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@
 
@@ -72,7 +74,7 @@ $(BIN)/uv:
 	@$(MAKE) install
 
 lock: $(BIN)/uv  ## Write requirements.lock anew for Python 3.11 and newer (UPGRADE=1: with the newest versions)
-	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 		--output-file requirements.lock --group dev $(PYPROJECTS)

@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN source_name ~ '^[a-z0-9_]{1,33}$'
-             AND source_name !~ '(_latest|_y[0-9]{4}m[0-9]{2}|_id_seq|_pkey|_x[0-9a-f]{12})$'
+             AND source_name !~ '(_latest|_id_seq|_pkey|_x[0-9a-f]{12})$|_y[0-9]{4}m[0-9]{2}(_|$)'
             THEN 'bronze_' || source_name
         ELSE 'bronze_'
              || left(trim('_' FROM regexp_replace(lower(source_name COLLATE "C"), '[^a-z0-9]+', '_', 'g')), 19)

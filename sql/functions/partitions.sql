@@ -40,14 +40,18 @@ BEGIN
 END
 $$;
 
+-- Reads the catalogue's tables: to_regclass() answers from a cache that waiting for an advisory lock
+-- does not bring up to date.
 CREATE OR REPLACE FUNCTION bronze_ops.is_partition(schema_name TEXT, table_name TEXT, partition TEXT)
 RETURNS BOOLEAN
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
-        SELECT FROM pg_inherits
-        WHERE inhrelid = to_regclass(format('%I.%I', schema_name, partition))
-          AND inhparent = to_regclass(format('%I.%I', schema_name, table_name))
+        SELECT FROM pg_inherits AS i
+        JOIN pg_class AS part ON part.oid = i.inhrelid
+        JOIN pg_class AS whole ON whole.oid = i.inhparent
+        JOIN pg_namespace AS n ON n.oid = whole.relnamespace AND n.oid = part.relnamespace
+        WHERE n.nspname = schema_name AND whole.relname = table_name AND part.relname = partition
     )
 $$;

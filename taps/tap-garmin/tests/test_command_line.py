@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
+
 from tap_garmin.tap import TapGarmin
 
 if TYPE_CHECKING:

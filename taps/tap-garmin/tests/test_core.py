@@ -5,6 +5,7 @@ from __future__ import annotations
 from singer_sdk.testing import get_tap_test_class
 from singer_sdk.testing.suites import SingerTestSuite
 from singer_sdk.testing.tap_tests import TapCLIPrintsTest, TapDiscoveryTest
+
 from tap_garmin.tap import TapGarmin
 
 TestTapGarmin = get_tap_test_class(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
+
 from tap_garmin import configuration
 from tap_garmin.tap import TapGarmin
 

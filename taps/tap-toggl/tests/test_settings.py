@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tap_toggl import configuration
 from tap_toggl.tap import TapToggl
 

@@ -1,12 +1,13 @@
 """Every error that this package raises on purpose.
 
-    BronzeError                     one clear line for the user; the command exits with ``exit_code``
+    BronzeError                     one clear line for the user; the exit status is exit_code
     ├── SettingsError               a setting is missing, unknown or wrong: fix the setting
     ├── InputError                  stdin is not a Singer stream: fix the tap
+    │   └── MissingSchemaError      a message of a stream comes before the stream's SCHEMA
     ├── ServerError                 the embedded server cannot be started, stopped or found
     ├── SchemaVersionError          the database's tables are newer or older than this program
     ├── DatabaseError               the database refused or went away, and retrying did not help
-    │   ├── ConnectError            no connection could be had: wrong password, no server, no database
+    │   ├── ConnectError            no connection could be had: password, server, database
     │   └── RightsError             the role lacks a right: the line says what to grant
     └── OutputError                 stdout was closed: what was read before it is committed
 
@@ -14,6 +15,8 @@ Messages never hold a secret or a record's contents: they go to logs.
 """
 
 from __future__ import annotations
+
+from singer_sdk.exceptions import RecordsWithoutSchemaException
 
 
 class BronzeError(Exception):
@@ -28,6 +31,10 @@ class SettingsError(BronzeError):
 
 class InputError(BronzeError):
     """The input is not a Singer stream, or ended in the middle of a message."""
+
+
+class MissingSchemaError(InputError, RecordsWithoutSchemaException):
+    """A message of a stream comes before the stream's SCHEMA."""
 
 
 class ServerError(BronzeError):

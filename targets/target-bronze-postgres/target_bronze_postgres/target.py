@@ -1,11 +1,11 @@
-"""The plugin: command line, settings and ``--about`` of the Singer SDK around the project's own loop."""
+"""The plugin: command line, settings and ``--about`` of the SDK around the project's own loop."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Target
@@ -22,7 +22,7 @@ from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
     from typing import ClassVar
 
     import click
@@ -49,24 +49,45 @@ class MessageLoop(SingerReader):
     ) -> Counter[str]:
         """Load all messages of a file, or of stdin, and return how many came of each type."""
         target = resolve_database(self.settings)
-        logger.info("Rows go to %s (set by %s)", target.label, target.origin)
+        version = TargetBronzePostgres.plugin_version
+        logger.info("%s: rows go to %s (set by %s)", version, target.label, target.origin)
         maps = self.settings.stream_maps
         mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
         engine = Engine(Run(self.settings), target, mapping)
-        with _as_file(file_input or sys.stdin) as file:
-            engine.load(file.fileno())
+        with _descriptor(file_input or sys.stdin) as fd:
+            engine.load(fd)
         return engine.counter
 
 
-def _as_file(text: IO[str]) -> IO[bytes]:
-    """Return a binary file with a descriptor for what the SDK calls an input."""
+@contextmanager
+def _descriptor(text: IO[str]) -> Iterator[int]:
+    """Give a file descriptor for what the SDK calls an input, without decoding it."""
     try:
-        return os.fdopen(os.dup(text.fileno()), "rb", buffering=0)  # type: ignore[return-value] # a raw file has a descriptor
-    except OSError:  # io.UnsupportedOperation: text in memory
-        file = tempfile.TemporaryFile()
-        file.write(text.read().encode("utf-8", "surrogatepass"))
+        descriptor = text.fileno()
+    except OSError:  # text in memory, as in the SDK's tests, has none
+        descriptor = None
+    if descriptor is not None:
+        yield descriptor
+        return
+    content = text.buffer.read() if hasattr(text, "buffer") else text.read().encode()
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
         file.seek(0)
-        return file
+        yield file.fileno()
+
+
+@contextmanager
+def _without(line: str) -> Iterator[None]:
+    """Keep a line of the SDK out of the log: it is not so here, settings come from there too."""
+
+    def differs(entry: logging.LogRecord) -> bool:
+        return entry.getMessage() != line
+
+    logger.addFilter(differs)
+    try:
+        yield
+    finally:
+        logger.removeFilter(differs)
 
 
 class TargetBronzePostgres(Target):
@@ -76,7 +97,7 @@ class TargetBronzePostgres(Target):
     package_name = PACKAGE
     config_jsonschema = CONFIG_JSONSCHEMA
     message_reader_class = MessageLoop
-    capabilities: ClassVar[Sequence[CapabilitiesEnum]] = [  # type: ignore[misc] # a list in the SDK
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.BATCH,
@@ -87,7 +108,10 @@ class TargetBronzePostgres(Target):
 
     def __init__(self, **options: Any) -> None:
         """Read and check the settings before anything else."""
-        super().__init__(**{**options, "setup_mapper": False})
+        with _without("Skipping parse of env var settings..."):
+            # Settings are read from the environment all the same, by load_settings.
+            fixed = {"setup_mapper": False, "parse_env_config": False}
+            super().__init__(**{**options, **fixed})
         self.message_reader.settings = load_settings(self._config)  # type: ignore[attr-defined] # our own reader
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:  # noqa: ARG002 - the SDK's signature
@@ -107,6 +131,12 @@ class TargetBronzePostgres(Target):
     def get_sink_class(self, stream_name: str) -> type[Sink]:
         """Refuse: there are no sinks."""
         raise NotImplementedError(stream_name)
+
+    @classmethod
+    def print_version(cls, print_fn: Callable[[Any], None] = print) -> None:
+        """Print the version; at the start of a run the first line says where rows go instead."""
+        if print_fn != cls.logger.info:
+            super().print_version(print_fn)
 
     @classmethod
     def invoke(cls, **options: Any) -> None:

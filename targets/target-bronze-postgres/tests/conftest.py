@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from target_bronze_postgres.embedded import EmbeddedServer
+from target_bronze_postgres.target import TargetBronzePostgres
+from tests.messages import as_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 FOREIGN = ("PG", "TARGET_", "MELTANO_", "TAP_", "DATABASE_URL", "BRONZE_")
 
 Query = Callable[..., list[Any]]
-Load = Callable[..., "subprocess.CompletedProcess[bytes]"]
+Load = Callable[..., "Done"]
+Pipe = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture(scope="session")
@@ -87,51 +93,85 @@ def config_file(database: str, tmp_path: Path) -> Callable[..., str]:
     return write
 
 
+@dataclass
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def states(self) -> list[Any]:
+        """The states that the target emitted."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
 @pytest.fixture
-def load(config_file: Callable[..., str], environ: dict[str, str], tmp_path: Path) -> Load:
-    """Pipe messages into the target's command line; a config's settings are keyword arguments."""
+def load(
+    config_file: Callable[..., str],
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> Load:
+    """Give messages to the target's command line, in this process: the SDK is slow to import.
+
+    A config's settings are keyword arguments. A failure is one line, and never a traceback.
+    """
+    monkeypatch.chdir(tmp_path)
 
     def run(
         *messages: Any, env: dict[str, str] | None = None, fails: bool = False, **settings: Any
-    ) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            [sys.executable, "-m", "target_bronze_postgres", "--config", config_file(**settings)],
-            input=as_input(*messages),
-            capture_output=True,
-            env=environ | (env or {}),
-            cwd=tmp_path,
-            timeout=120,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, done.stderr.decode()
-        assert b"Traceback" not in done.stderr, done.stderr.decode()
-        return done
+    ) -> Done:
+        caplog.clear()
+        unset = dict.fromkeys(os.environ.keys() - environ.keys())
+        with own_logging(), caplog.at_level(logging.INFO):
+            done = CliRunner().invoke(
+                TargetBronzePostgres.get_singer_command(),
+                ["--config", config_file(**settings)],
+                input=as_input(*messages),
+                env={**unset, **environ, **(env or {})},
+            )
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert (done.exit_code != 0) == fails, caplog.text
+        return Done(done.exit_code, done.stdout, "\n".join(caplog.messages))
 
     return run
 
 
-def as_input(*messages: Any) -> bytes:
-    """Return messages as lines; bytes go in as they are, with their own newline or none."""
-    return b"".join(
-        message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
-        for message in messages
-    )
+@pytest.fixture
+def pipe(
+    config_file: Callable[..., str], environ: dict[str, str], tmp_path: Path
+) -> Iterator[Pipe]:
+    """Start the target as a process of its own, with pipes to its stdin, stdout and stderr."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-m", "target_bronze_postgres"]
+            process = subprocess.Popen(
+                [*command, "--config", config_file(**settings)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environ,
+                cwd=tmp_path,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
-def schema(stream: str = "users", **members: Any) -> dict[str, Any]:
-    """Return a SCHEMA message of a stream with an integer id as its key."""
-    properties = {"id": {"type": "integer"}, "name": {}, "at": {"type": ["string", "null"]}}
-    body = {"type": "object", "properties": properties, "required": ["id"]}
-    message = {"type": "SCHEMA", "stream": stream, "schema": body, "key_properties": ["id"]}
-    return message | members
-
-
-def record(stream: str = "users", at: str | None = None, **members: Any) -> dict[str, Any]:
-    """Return a RECORD message of these members, extracted at a time if one is given."""
-    message: dict[str, Any] = {"type": "RECORD", "stream": stream, "record": members}
-    return message if at is None else message | {"time_extracted": at}
-
-
-def state(value: Any) -> dict[str, Any]:
-    """Return a STATE message."""
-    return {"type": "STATE", "value": value}
+@contextmanager
+def own_logging() -> Iterator[None]:
+    """Undo what a command does to logging and to sys.excepthook."""
+    hook, handlers = sys.excepthook, list(logging.root.handlers)
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        logging.root.handlers[:] = handlers
+        logging.captureWarnings(capture=False)

@@ -10,6 +10,9 @@ NUMERIC_INTEGER_DIGITS = 131_072
 NUMERIC_FRACTION_DIGITS = 16_383
 """Digits after the decimal point likewise."""
 
+NUMERIC_EXPONENT = 1_073_741_822
+"""Largest exponent that NUMERIC reads; it matters for zeros alone, as in ``0e1073741823``."""
+
 JSONB_BYTES = 268_435_455
 """Bytes of one JSONB string, and of the elements of one array or object together."""
 

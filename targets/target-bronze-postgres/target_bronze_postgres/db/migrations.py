@@ -1,11 +1,11 @@
-"""Applies ``sql/`` to a database: numbered migrations once each, then the functions they build on."""
+"""Applies ``sql/`` to a database: numbered migrations once each, then functions."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SQL = resources.files("target_bronze_postgres") / "sql"
+# Not to_regclass(): it answers from a cache that waiting for an advisory lock leaves as it was.
+_EXISTS = """
+    SELECT EXISTS (
+        SELECT FROM pg_tables WHERE schemaname = 'bronze_ops' AND tablename = 'schema_version')
+"""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bronze:migrate', 0))"
 
 
@@ -48,7 +53,7 @@ def known_migrations() -> list[Migration]:
 
 def database_version(conn: Connection) -> int:
     """Return the number of the newest migration in the database, 0 where there is none."""
-    row = conn.execute("SELECT to_regclass('bronze_ops.schema_version') IS NOT NULL").fetchone()
+    row = conn.execute(_EXISTS).fetchone()
     if row is None or not row[0]:
         return 0
     row = conn.execute("SELECT coalesce(max(version), 0) FROM bronze_ops.schema_version").fetchone()
@@ -82,10 +87,12 @@ def migrate(conn: Connection) -> list[str]:
         SchemaVersionError: The database was migrated by a newer program.
         RightsError: The role may not create or alter the tables.
     """
-    if check_version(conn) == known_migrations()[-1].version:
-        return []
     try:
+        if check_version(conn) == known_migrations()[-1].version:
+            return []
         with conn.transaction():
+            # A stricter isolation would not see what the loader before us in the queue has made.
+            conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             conn.execute(_LOCK)
             return _apply_missing(conn)
     except psycopg.Error as error:
@@ -135,4 +142,4 @@ def _apply_missing(conn: Connection) -> list[str]:
 
 def _run(conn: Connection, script: str) -> None:
     # Our own files hold several statements each, so they go out whole and without parameters.
-    conn.execute(sql.SQL(cast("LiteralString", script)))
+    conn.execute(sql.SQL(script))

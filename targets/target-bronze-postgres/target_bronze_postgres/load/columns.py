@@ -1,4 +1,4 @@
-"""Groups of columns of a bronze row, encoded for COPY as often as they change: a stream, a response."""
+"""Groups of columns of a bronze row, encoded as often as they change: a stream, a response."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def is_same_bytes(item: Item, head: Head) -> bool:
 
 def _head_of(row: Row, before: Head | None) -> Head:
     item, prepared = row.item, row.prepared
-    times = [time for time in (item.extracted, before and before.extracted) if time is not None]
+    times = (item.extracted, None if before is None else before.extracted)
     return Head(
         version=row.version,
         content_hash=prepared.content_hash,
@@ -225,7 +225,7 @@ def _head_of(row: Row, before: Head | None) -> Head:
         raw_hash=None if item.provenance and item.provenance.deleted_at else item.raw_hash,
         id=0,
         partition_key=row.partition_key,
-        extracted=max(times, default=None),
+        extracted=max((time for time in times if time is not None), default=None),
         seen_version=item.version,
         mine=True,
         deleted=prepared.deleted,

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 
 from target_bronze_postgres.db.migrations import migrate
-from target_bronze_postgres.errors import BronzeError, InputError, SettingsError
+from target_bronze_postgres.errors import (
+    BronzeError,
+    InputError,
+    MissingSchemaError,
+    SettingsError,
+)
 from target_bronze_postgres.load import ledger, stream
 from target_bronze_postgres.load.ahead import LookAhead
 from target_bronze_postgres.load.batch import Activation, Batch
@@ -86,23 +91,27 @@ class Engine:
             os.close(wake_writer)
 
     def _run_to_end(self, reader: LineReader, session: Session) -> None:
-        status, error = "success", None
+        problem: BronzeError | None = None
         try:
             self._read(reader)
-        except BronzeError as problem:
-            if problem is self._writer.error:
-                self._end(session, "failed", str(problem))
-                raise
-            status, error = "failed", problem
-        self._flush()
-        self._writer.finish()
+        except BronzeError as error:
+            problem = error
+        try:
+            # What came before a bad line is committed; after the writer failed nothing is.
+            if self._writer.error is None:
+                self._flush()
+            self._writer.finish()
+        except BronzeError as error:
+            self._end(session, "failed", str(error))
+            raise
+        if problem is not None:
+            self._end(session, "failed", str(problem))
+            raise problem
         if (number := self._signals.received) is not None:
             self._end(session, "interrupted", f"signal {number}")
             logger.warning("Stopped by signal %d; what was read before is committed", number)
             raise SystemExit(128 + number)
-        self._end(session, status, None if error is None else str(error))
-        if error is not None:
-            raise error
+        self._end(session, "success", None)
 
     def _end(self, session: Session, status: str, error: str | None) -> None:
         for key, total in self._writer.totals.items():
@@ -126,7 +135,7 @@ class Engine:
                 try:
                     self._handle_line(line)
                 except InputError as error:
-                    raise InputError(f"Line {self._lines} of the input is {error}") from error
+                    raise type(error)(f"Line {self._lines} of the input is {error}") from error
             if self._writer.error is not None:
                 raise self._writer.error
             if self._seconds_left() == 0:
@@ -167,7 +176,7 @@ class Engine:
     def _stream(self, message: Message) -> Stream:
         found = self._streams.get(message.stream or "")
         if found is None:
-            raise InputError(
+            raise MissingSchemaError(
                 f"a {message.type} of stream {message.stream!r} before its SCHEMA: fix the tap."
             )
         return found

@@ -23,7 +23,8 @@ Heads = dict[bytes, Head]
 
 _READ = """
     SELECT lineage_hash, version, content_hash, raw_hash, id, to_char(partition_key, 'YYYY-MM-DD'),
-           (extract(epoch FROM extracted_at) * 1000000)::bigint, seen_version, loader_id = %b, deleted
+           (extract(epoch FROM extracted_at) * 1000000)::bigint, seen_version, loader_id = %b,
+           deleted
     FROM bronze_ops.heads WHERE lineage_hash = ANY (%b)
 """
 _GENERATIONS = """
@@ -31,8 +32,10 @@ _GENERATIONS = """
     WHERE (source, account, stream) IN (SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]))
 """
 _COPY = """
-    COPY bronze_ops.heads (lineage_hash, source, account, stream, version, content_hash, raw_hash, id,
-                           partition_key, extracted_at, seen_version, loader_id, deleted) FROM STDIN
+    COPY bronze_ops.heads (
+        lineage_hash, source, account, stream, version, content_hash, raw_hash, id, partition_key,
+        extracted_at, seen_version, loader_id, deleted
+    ) FROM STDIN
 """
 _MICROSECONDS = "TIMESTAMPTZ 'epoch' + extracted * INTERVAL '1 microsecond'"
 _UPDATE = f"""
@@ -74,7 +77,7 @@ def generations(conn: Connection, streams: Collection[StreamKey]) -> dict[Stream
 
 @dataclass
 class HeadsAhead:
-    """Heads that were looked up before the batch's transaction, and when, by each stream's count."""
+    """Heads that were looked up before the transaction, and each stream's generation then."""
 
     heads: Heads
     generations: dict[StreamKey, int]

@@ -19,6 +19,14 @@ class Letter(msgspec.Struct, gc=False):
     landed: bool
 
 
+class Extraction(msgspec.Struct, frozen=True, gc=False):
+    """When a record was extracted: as the tap said it, its UTC day, and its TIMESTAMP literal."""
+
+    text: str
+    day: str
+    timestamp: str
+
+
 class Prepared(msgspec.Struct, gc=False):
     """A decoded record: its content hash and the columns that do not depend on its version.
 
@@ -51,7 +59,7 @@ class Item(msgspec.Struct, gc=False):
     lineage_id: str = ""
     lineage_hash: bytes = b""
     extracted: int | None = None
-    extracted_text: str | None = None
+    extraction: Extraction | None = None
     version: int | None = None
     provenance: RecordProvenance | None = None
     response: bytes = b""

@@ -28,8 +28,8 @@ _STREAM = """
         source, account, stream, schema, key_properties, provenance, first_seen, last_seen,
         unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation
     ) VALUES (
-        %(source)s, %(account)s, %(stream)s, %(schema)s, %(key_properties)s, %(provenance)s, now(), now(),
-        %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1
+        %(source)s, %(account)s, %(stream)s, %(schema)s, %(key_properties)s, %(provenance)s,
+        now(), now(), %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1
     )
     ON CONFLICT (source, account, stream) DO UPDATE SET
         schema = excluded.schema,
@@ -94,7 +94,6 @@ def record_batch(
     conn: Connection, run: Run, batch: Batch, decisions: Decisions
 ) -> dict[StreamKey, int]:
     """Write all of a batch but its rows and heads; return each stream's new generation."""
-    state = repair.text(batch.states[-1].decode("utf-8", "replace")) if batch.states else None
     rows: dict[StreamKey, list[Row]] = {}
     for row in decisions.rows:
         rows.setdefault(row.item.stream.key, []).append(row)
@@ -102,7 +101,7 @@ def record_batch(
     for key, stream in sorted(batch.streams.items()):
         written = rows.get(key, [])
         generations[key] = _record_stream(conn, stream, decisions, written)
-        _record_run(conn, run, batch, stream, decisions, state)
+        _record_run(conn, run, batch, stream, decisions)
         _record_days(conn, key, written)
     _record_letters(conn, run, decisions)
     return generations
@@ -131,12 +130,7 @@ def _unknown_fields(stream: Stream, decisions: Decisions) -> list[str]:
 
 
 def _record_run(
-    conn: Connection,
-    run: Run,
-    batch: Batch,
-    stream: Stream,
-    decisions: Decisions,
-    state: str | None,
+    conn: Connection, run: Run, batch: Batch, stream: Stream, decisions: Decisions
 ) -> None:
     tallies = [t for s, t in decisions.tallies.items() if s.key == stream.key]
     counters = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTERS}
@@ -155,10 +149,14 @@ def _record_run(
         "tap": None if stream.provenance.tap is None else repair.text(stream.provenance.tap),
         "target_version": run.target_version,
         "batch": batch.id,
-        "state": state,
+        "state": _state(batch),
         "rate_limit": _jsonb(next((limit for limit in limits if limit is not None), None)),
     }
     conn.execute(_RUN, parameters)
+
+
+def _state(batch: Batch) -> str | None:
+    return repair.text(batch.states[-1].decode("utf-8", "replace")) if batch.states else None
 
 
 def _record_days(conn: Connection, key: StreamKey, rows: list[Row]) -> None:

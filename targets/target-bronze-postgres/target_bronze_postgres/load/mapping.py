@@ -111,6 +111,7 @@ class StreamMaps:
         except Exception as error:
             # The expression is the user's: whatever it raises, the setting has to be mended.
             raise SettingsError(
-                f"stream_maps fails on a record of stream {message.stream!r}: {type(error).__name__}"
+                f"stream_maps fails on a record of stream {message.stream!r}: "
+                f"{type(error).__name__}"
             ) from error
         return transformed

@@ -1,4 +1,4 @@
-"""From a RECORD line to the columns of its row: identity first, the rest only where it is needed."""
+"""From a RECORD line to the columns of its row: identity first, the rest where it is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from target_bronze_postgres.db import limits
 from target_bronze_postgres.load import columns, copytext
-from target_bronze_postgres.load.item import Item, Letter, Prepared
+from target_bronze_postgres.load.item import Extraction, Item, Letter, Prepared
 from target_bronze_postgres.record import canonical, identity, provenance, quality, repair, times
 from target_bronze_postgres.record.canonical import Unstorable
 from target_bronze_postgres.record.pointer import MISSING
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from target_bronze_postgres.singer.messages import Message
 
 _CACHED = 1_000
-_ALIVE: tuple[Any, ...] = (MISSING, None, False, "")
 _REPAIRED = {
     "nul": "NUL, which PostgreSQL cannot hold, was replaced by U+FFFD",
     "lone_surrogate": "half a surrogate pair was replaced by U+FFFD",
@@ -36,7 +35,7 @@ class Preparer:
         """Prepare records for a run."""
         self._plausible = run.plausible()
         self._today = datetime.now(UTC).date().isoformat()
-        self._extracted: dict[Any, int | None] = {None: None}
+        self._extractions: dict[Any, tuple[int, Extraction] | None] = {None: None}
         self._responses: dict[tuple[Stream, bytes], tuple[provenance.RecordProvenance, bytes]] = {}
 
     def refresh_day(self, run: Run) -> None:
@@ -57,13 +56,13 @@ class Preparer:
             repairs = tuple(sorted({*repairs, *found}))
         known, response = self._response(stream, bytes(message.bronze))
         item = Item(line, raw, stream, canonical.raw_hash(raw))
-        item.extracted = self._microseconds(message.time_extracted)
-        item.extracted_text = message.time_extracted if item.extracted is not None else None
+        if (extraction := self._extraction(message.time_extracted)) is not None:
+            item.extracted, item.extraction = extraction
         item.version = message.version if type(message.version) is int else None
         item.provenance, item.response, item.repairs = known, response, repairs
         try:
             self._identify(item)
-        except (Unstorable, msgspec.DecodeError, UnicodeDecodeError):
+        except (Unstorable, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.prepare(item)  # finds the reason, or a key that only the slow decoder reads
         return item
 
@@ -76,19 +75,15 @@ class Preparer:
                 item.letter = Letter(error.reason, str(error), landed=False)
         return item.prepared
 
-    def _microseconds(self, text: Any) -> int | None:
-        try:
-            return self._extracted[text]
-        except (KeyError, TypeError):
-            pass
-        try:
-            value = times.microseconds(times.parse(text, "rfc3339"))
-        except times.BadTimeError:
+    def _extraction(self, text: Any) -> tuple[int, Extraction] | None:
+        # Taps write the same time for all records of a response.
+        if type(text) is not str:
             return None
-        if len(self._extracted) > _CACHED:
-            self._extracted = {None: None}
-        self._extracted[text] = value
-        return value
+        if text not in self._extractions:
+            if len(self._extractions) > _CACHED:
+                self._extractions = {}
+            self._extractions[text] = _read_extraction(text)
+        return self._extractions[text]
 
     def _response(self, stream: Stream, raw: bytes) -> tuple[provenance.RecordProvenance, bytes]:
         key = (stream, raw)
@@ -158,38 +153,36 @@ class Preparer:
             return item.provenance.deleted_at
         pointer = item.stream.deleted
         found = MISSING if pointer is None else pointer.get(record)
-        if any(found is alive or found == alive for alive in _ALIVE):
+        if found is None or found is MISSING or found is False or found == "":
             return None
         return found if isinstance(found, str) else canonical.canonical(found).decode()
 
     def _day(
         self, item: Item, record: Any, checks: quality.Checks
     ) -> tuple[datetime | None, str, str | None]:
-        """Return the source timestamp, the partition key, and by what it was chosen if not by it."""
-        fallback, by = self._extracted_day(item)
+        """Return the source timestamp, the partition key, and what else it was chosen by."""
         pointer = item.stream.source_timestamp
         value = MISSING if pointer is None else pointer.get(record)
         if value is MISSING or value is None:
-            return None, fallback, None
+            return None, self._extracted_day(item)[0], None
         try:
             moment = times.parse(value, item.stream.timestamp_form)
         except times.BadTimeError as error:
+            fallback, by = self._extracted_day(item)
             if item.stream.provenance.source_timestamp is None:
                 return None, fallback, None  # a foreign tap's bookmark need not be a time
-            checks.failed("source_timestamp", f"{item.stream.source_timestamp.text}: {error}")  # type: ignore[union-attr] # there is a value, so there is a pointer
+            checks.failed("source_timestamp", f"the source timestamp is {error}")
             return None, fallback, by
         day = moment.date().isoformat()
         if day in self._plausible:
             checks.passed("source_timestamp")
             return moment, day, None
         checks.failed("source_timestamp", f"the day {day} is out of the plausible range")
-        return moment, fallback, by
+        return moment, *self._extracted_day(item)
 
     def _extracted_day(self, item: Item) -> tuple[str, str]:
-        if item.extracted is not None:
-            day = times.from_microseconds(item.extracted).date().isoformat()
-            if day in self._plausible:
-                return day, "extracted_at"
+        if item.extraction is not None and item.extraction.day in self._plausible:
+            return item.extraction.day, "extracted_at"
         return self._today, "ingested_at"
 
     @staticmethod
@@ -214,13 +207,13 @@ class Preparer:
     def _metadata(
         item: Item, content_hash: bytes, deleted: str | None, partition_by: str | None
     ) -> bytes:
-        facts = {
+        facts: dict[str, Any] = {
             "stream": item.stream.name,
             "account": item.stream.key.account,
             "content_hash": f"{canonical.RULE}:{content_hash.hex()}",
         }
-        if item.extracted_text is not None:
-            facts["time_extracted"] = item.extracted_text
+        if item.extraction is not None:
+            facts["time_extracted"] = item.extraction.text
         if item.version is not None:
             facts["stream_version"] = item.version
         if deleted is not None:
@@ -233,18 +226,26 @@ class Preparer:
     def _body(item: Item, record: Any, checks: quality.Checks) -> bytes:
         parts = item.parts
         texts = [identity.part_text(part) or "" for part in parts] if parts else []
-        extracted = None if item.extracted is None else times.from_microseconds(item.extracted)
         row = (
             copytext.raw_json(bytes(item.raw)),
             copytext.text(identity.raw_id(parts, texts) if parts else None),
             item.lineage_id.encode(),
             columns.parents(item.stream, record),
-            copytext.NULL if extracted is None else times.timestamp_text(extracted).encode(),
+            copytext.NULL if item.extraction is None else item.extraction.timestamp.encode(),
             columns.of_quality(checks, quality.metrics(record, item.stream.known_fields)),
             item.response,
             item.stream.constants,
         )
         return copytext.TAB.join(row)
+
+
+def _read_extraction(text: str) -> tuple[int, Extraction] | None:
+    try:
+        moment = times.parse_utc(text)
+    except times.BadTimeError:
+        return None
+    timestamp = times.timestamp_text(moment)
+    return times.microseconds(moment), Extraction(text, timestamp[:10], timestamp)
 
 
 def _decode(item: Item) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Self
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,10 @@ class StopSignals:
         """Call ``wake`` when the first signal comes."""
         self._wake = wake
         self._previous: dict[int, object] = {}
-        self._timer: threading.Timer | None = None
+        self._done = threading.Event()
         self.received: int | None = None
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Self:
         """Take the signals over; only the main thread of a process can."""
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
@@ -42,8 +43,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         """Give the signals back."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._done.set()
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal() returned
 
@@ -51,13 +51,13 @@ class StopSignals:
         if self.received is not None:
             os._exit(128 + number)
         self.received = number
-        self._timer = threading.Timer(GRACE, self._give_up, (number,))
-        self._timer.daemon = True
-        self._timer.start()
+        threading.Thread(target=self._limit, args=(number,), daemon=True).start()
         self._wake()
 
-    @staticmethod
-    def _give_up(number: int) -> None:
-        # The server rolls back what has no COMMIT; no state of it was emitted.
-        logger.error("Not committed within %g s of the signal: rolled back", GRACE)
-        os._exit(128 + number)
+    def _limit(self, number: int) -> None:
+        # On a thread: what the signal interrupted may be in the middle of logging itself.
+        logger.warning("Signal %d: committing what was read, for at most %g s", number, GRACE)
+        if not self._done.wait(GRACE):
+            # The server rolls back what has no COMMIT; no state of it was emitted.
+            logger.error("Not committed within %g s of the signal: rolled back", GRACE)
+            os._exit(128 + number)

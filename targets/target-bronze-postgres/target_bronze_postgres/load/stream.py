@@ -30,7 +30,7 @@ class StreamKey:
     @property
     def lock(self) -> int:
         """The advisory lock that orders loaders of this stream, a signed 64-bit number."""
-        text = "\0".join((self.source, self.account, self.stream))
+        text = f"{self.source}\0{self.account}\0{self.stream}"
         digest = blake2b(text.encode(), digest_size=8, person=b"bronze:stream").digest()
         return int.from_bytes(digest, signed=True)
 

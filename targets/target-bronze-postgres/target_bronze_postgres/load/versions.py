@@ -1,4 +1,4 @@
-"""What counts as new: compares a record with the head of its lineage. Pure, so that it can be proven.
+"""What counts as new: compares a record with the head of its lineage. Pure, to be proven.
 
 - No head: version 1.
 - Same content as the head: unchanged.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -121,12 +122,12 @@ def format_dsn(params: Mapping[str, str], *, password: bool) -> str:
     user, secret = (quote(rest.pop(keyword, ""), safe="") for keyword in ("user", "password"))
     name = quote(rest.pop("dbname", ""), safe="")
     who = f"{user}:{secret}@" if secret else f"{user}@" if user else ""
-    host = rest.get("host", "")
+    where = ""
     # Folders of sockets and lists of hosts have no place before the slash.
-    where = "" if host.startswith(("/", "@")) or "," in host else rest.pop("host", "")
-    where = f"[{where}]" if ":" in where else where
-    if where and "port" in rest:
-        where += f":{rest.pop('port')}"
+    if not re.search(r"^[/@]|,", rest.get("host", "/") + rest.get("port", "")):
+        where = quote(rest.pop("host"), safe=":")
+        where = f"[{where}]" if ":" in where else where
+        where += f":{rest.pop('port')}" if "port" in rest else ""
     query = urlencode(rest, quote_via=quote, safe="/")
     return f"postgresql://{who}{where}/{name}" + (f"?{query}" if query else "")
 
@@ -172,14 +173,12 @@ def _run(program: str, args: Sequence[str], environment: Mapping[str, str]) -> i
         Its exit status, 128 + n if signal n ended it.
     """
     with subprocess.Popen([program, *args], env=environment) as process:  # noqa: S603 - no shell
-        handlers = {
-            signal.SIGINT: signal.SIG_IGN,  # Ctrl-C is for psql, which ends a query
-            signal.SIGTERM: lambda *_: process.terminate(),
-        }
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        # Ctrl-C is for psql, which ends a query by it.
+        on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        on_terminate = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             status = process.wait()
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            signal.signal(signal.SIGINT, on_interrupt)
+            signal.signal(signal.SIGTERM, on_terminate)
     return 128 - status if status < 0 else status

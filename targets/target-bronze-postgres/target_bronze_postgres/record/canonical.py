@@ -8,7 +8,7 @@ double.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -34,7 +34,10 @@ def jsonb_number(text: str) -> Decimal:
     Raises:
         Unstorable: The number is outside of what PostgreSQL's NUMERIC holds.
     """
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:  # an exponent of twenty digits or more
+        raise _out_of_range() from error
     if not number:
         number = number.copy_abs()
     if "e" in text or "E" in text or len(text) > limits.NUMERIC_FRACTION_DIGITS:
@@ -44,13 +47,18 @@ def jsonb_number(text: str) -> Decimal:
 
 def _within_limits(number: Decimal) -> Decimal:
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int):
-        raise Unstorable("number_out_of_range", "a number is outside of what a NUMERIC holds")
-    if number and number.adjusted() >= limits.NUMERIC_INTEGER_DIGITS:
-        raise Unstorable("number_out_of_range", "a number has more digits than a NUMERIC holds")
-    if -exponent > limits.NUMERIC_FRACTION_DIGITS:
-        raise Unstorable("number_out_of_range", "a number has more decimals than a NUMERIC holds")
+    if (
+        not isinstance(exponent, int)
+        or exponent > limits.NUMERIC_EXPONENT
+        or -exponent > limits.NUMERIC_FRACTION_DIGITS
+        or (number and number.adjusted() >= limits.NUMERIC_INTEGER_DIGITS)
+    ):
+        raise _out_of_range()
     return Decimal(format(number, "f")) if exponent > 0 else number
+
+
+def _out_of_range() -> Unstorable:
+    return Unstorable("number_out_of_range", "a number is outside of what a NUMERIC holds")
 
 
 _fast_decode = msgspec.json.Decoder(float_hook=jsonb_number).decode
@@ -74,18 +82,22 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
 def _slow_decode(raw: bytes) -> Any:
     # msgspec refuses integers of more than 4,300 digits; what else it refuses gets its reason here.
     try:
-        return json.loads(
+        value = json.loads(
             raw.decode("utf-8"),
             parse_int=jsonb_number,
             parse_float=jsonb_number,
             parse_constant=_refuse_constant,
         )
+        canonical(value)
+    except UnicodeEncodeError as error:
+        raise Unstorable("lone_surrogate", "the record holds half a surrogate pair") from error
     except UnicodeDecodeError as error:
         raise Unstorable("invalid_utf8", "the record is not UTF-8") from error
     except RecursionError as error:
         raise Unstorable("too_deep", f"the record is deeper than {limits.JSON_DEPTH}") from error
     except ValueError as error:
         raise Unstorable("invalid_json", "the record is no JSON") from error
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

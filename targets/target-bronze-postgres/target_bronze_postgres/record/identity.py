@@ -1,4 +1,4 @@
-"""The identity of a record for life: its key's text, its lineage_id, the hash that heads know it by."""
+"""The identity of a record for life: its key's text, its lineage_id and the hash of that."""
 
 from __future__ import annotations
 

@@ -6,11 +6,15 @@ Foreign taps have none: everything here is optional, and what is malformed is an
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from target_bronze_postgres.errors import InputError
+
+# What INTEGER and BIGINT columns hold.
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_BigInt = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class SourceTimestamp(msgspec.Struct, frozen=True):
@@ -47,11 +51,11 @@ class RecordProvenance(msgspec.Struct, frozen=True):
 
     api_endpoint: str | None = None
     api_request_id: str | None = None
-    api_response_code: int | None = None
+    api_response_code: _Integer | None = None
     api_rate_limit_info: dict[str, Any] | None = None
     file_path: str | None = None
     file_hash: str | None = None
-    file_size: int | None = None
+    file_size: _BigInt | None = None
     compression_type: str | None = None
     encoding: str | None = None
     deleted_at: str | None = None
@@ -85,6 +89,6 @@ def of_record(raw: bytes) -> RecordProvenance:
 def _decode(raw: bytes, kind: type[T], message: str) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # msgspec's message names the member and the type that was expected, never a value.
         raise InputError(f"a {message} whose bronze member is malformed: {error}") from error

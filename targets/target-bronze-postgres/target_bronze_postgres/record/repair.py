@@ -24,7 +24,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 
 def repair(text: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return JSON text that JSONB takes, as far as escapes go, and the names of what was repaired."""
+    """Return JSON text whose escapes JSONB takes, and the names of what was repaired."""
     found: set[str] = set()
 
     def mend(match: re.Match[bytes]) -> bytes:

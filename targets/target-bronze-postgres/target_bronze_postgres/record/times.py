@@ -1,4 +1,4 @@
-"""Times of the source, as UTC text for TIMESTAMP columns, whatever zones server and client are in."""
+"""Times of the source, as UTC text for TIMESTAMP columns, in every zone of server and client."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Form = Literal["rfc3339", "utc", "epoch_ms", "epoch_s", "date"]
 FORMS: tuple[str, ...] = get_args(Form)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = Decimal(timedelta.max // timedelta(microseconds=1))
 # A clock that fromisoformat refuses: 24:00 ends a day, :60 is a leap second.
 _ODD_CLOCK = re.compile(
-    r"^(\d{4}-\d\d-\d\d)[T ](24:00(?::00(?:\.0+)?)?|(\d\d:\d\d):60(?:\.\d+)?)(.*)$"
+    r"^(\d{4}-\d\d-\d\d)[T ](24:00(?::00(?:\.0+)?)?(?![:.\d])|(\d\d:\d\d):60(?:\.\d+)?)(.*)$"
 )
 
 
@@ -44,6 +45,8 @@ def _to_utc(moment: datetime) -> datetime:
 
 
 def _parse_odd(text: str, error: ValueError) -> datetime:
+    if text.endswith("z"):  # RFC 3339 allows it
+        return parse_utc(text[:-1] + "Z")
     if not (odd := _ODD_CLOCK.match(text)):
         raise BadTimeError("no ISO 8601 time") from error
     day, _, minute, offset = odd.groups()
@@ -76,14 +79,16 @@ def _parse_epoch(value: Any, unit: int) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise BadTimeError("no number")
     try:
-        return _EPOCH + timedelta(microseconds=int(Decimal(value) * unit))
+        # Without the bounds, the int of 1E+131071 would take a second.
+        microseconds = max(-_LONGEST, min(_LONGEST, Decimal(value) * unit))
+        return _EPOCH + timedelta(microseconds=int(microseconds))
     except (ArithmeticError, ValueError) as error:
         raise BadTimeError("no number of a time between the years 1 and 9999") from error
 
 
 def timestamp_text(moment: datetime) -> str:
     """Return a UTC moment as a TIMESTAMP literal, ``2024-01-31 23:59:59.5``."""
-    return moment.replace(tzinfo=None).isoformat(" ")
+    return moment.isoformat(" ")[:-6]  # without its +00:00
 
 
 def microseconds(moment: datetime) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REASON_LENGTH = 1_000
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
@@ -13,15 +16,17 @@ _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
 class Validator:
     """A compiled schema. A schema without ``$schema`` is draft 7, as in the Singer SDK.
 
-    ``broken`` says why the schema could not be compiled, and is None if it could. Formats are not
-    asserted, as in the SDK. Nothing outside of the schema is read: jsonschema-rs would follow
-    references to files and hosts.
+    ``broken`` says why the schema could not be compiled, and is None if it could. ``is_valid``
+    tells whether a decoded record fits; none fits a broken schema. Formats are not asserted, as in
+    the SDK. Nothing outside of the schema is read: jsonschema-rs would follow references to files
+    and hosts.
     """
 
     def __init__(self, schema: Any) -> None:
         """Compile ``schema``, a decoded JSON Schema."""
         self.broken: str | None = None
         self._compiled: Any = None
+        self.is_valid: Callable[[Any], bool] = _never
         build = (
             jsonschema_rs.validator_for
             if isinstance(schema, dict) and "$schema" in schema
@@ -40,16 +45,21 @@ class Validator:
         except (ValueError, RecursionError) as error:
             self.broken = f"the schema is broken: {_first_line(error)}"
 
-    def is_valid(self, record: Any) -> bool:  # noqa: ARG002 - replaced where the schema compiles
-        """Tell whether a decoded record fits."""
-        return False
-
     def reasons(self, record: Any) -> list[str]:
         """Return every misfit as ``/path: what is wrong``."""
-        return [
-            f"{_pointer(error.instance_path)}: {error.message}"[:_REASON_LENGTH]
-            for error in self._compiled.iter_errors(record)
-        ]
+        try:
+            return [
+                f"{_pointer(error.instance_path)}: {error.message}"[:_REASON_LENGTH]
+                for error in self._compiled.iter_errors(record)
+            ]
+        except ValueError:
+            # An error carries the value, and neither 256 levels nor integers of more than 4,300
+            # digits come back from jsonschema-rs.
+            return ["/: does not fit; no path, since a value is too deep or a number too long"]
+
+
+def _never(_record: Any) -> bool:
+    return False
 
 
 def _pointer(path: list[str | int]) -> str:

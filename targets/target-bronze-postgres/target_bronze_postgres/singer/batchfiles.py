@@ -9,7 +9,7 @@ import gzip
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -32,22 +32,33 @@ def read_manifest(encoding: bytes, manifest: Any) -> Iterator[bytes]:
     """
     try:
         known = msgspec.json.decode(encoding, type=_Encoding)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("a BATCH without an encoding.") from error
     if known.format != "jsonl" or known.compression not in {None, "none", "gzip"}:
         raise InputError(
             f"a BATCH in format {known.format!r} with compression {known.compression!r}: "
             "this target reads jsonl, plain or gzip. Set batch_config of the tap."
         )
-    for address in manifest or []:
+    for address in _addresses(manifest):
         yield from _read_file(_path(address), compressed=known.compression == "gzip")
 
 
-def _path(address: Any) -> Path:
-    parts = urlsplit(str(address))
-    if parts.scheme not in {"", "file"} or parts.netloc not in {"", "localhost"}:
-        raise InputError(f"a BATCH with a file that is not on this machine ({parts.scheme}://…).")
-    return Path(unquote(parts.path))
+def _addresses(manifest: Any) -> list[str]:
+    if manifest is None:
+        return []
+    if not isinstance(manifest, list) or not all(isinstance(name, str) for name in manifest):
+        raise InputError("a BATCH whose manifest is no list of files: fix the tap.")
+    return manifest
+
+
+def _path(address: str) -> Path:
+    scheme, _, rest = address.partition(":")
+    if scheme != "file" and not rest.startswith("//"):
+        return Path(address)
+    host, slash, path = rest.removeprefix("//").partition("/")
+    if scheme != "file" or host not in {"", "localhost"}:
+        raise InputError(f"a BATCH with a file that is not on this machine ({scheme}://…).")
+    return Path(unquote(slash + path))
 
 
 def _read_file(path: Path, *, compressed: bool) -> Iterator[bytes]:
@@ -56,6 +67,6 @@ def _read_file(path: Path, *, compressed: bool) -> Iterator[bytes]:
             for line in file:
                 if stripped := line.strip():
                     yield stripped
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: NUL in the path
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise InputError(f"a BATCH whose file {path} cannot be read: {reason}.") from error

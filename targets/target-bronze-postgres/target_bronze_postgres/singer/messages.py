@@ -6,13 +6,16 @@ A RECORD keeps the raw bytes of its record: they are what is stored.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
 
 from target_bronze_postgres.errors import InputError
 from target_bronze_postgres.record import repair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NOTHING = Raw(b"null")
 
@@ -40,10 +43,12 @@ class Message(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Message).decode
 _BOM = b"\xef\xbb\xbf"
+_TEXTS = {"type": str, "stream": str | None}
 _NO_OBJECT = "no JSON object: something else than a tap wrote it, or the tap printed to stdout."
 # A whole string, a string that is never closed, or a bracket.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.DOTALL)
 _KEY_END = re.compile(rb"[\s:]*")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_line(line: bytes) -> tuple[Message, tuple[str, ...]] | None:
@@ -54,7 +59,7 @@ def read_line(line: bytes) -> tuple[Message, tuple[str, ...]] | None:
     """
     try:
         return _decode(line), ()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return _read_again(line)
 
 
@@ -65,7 +70,7 @@ def _read_again(line: bytes) -> tuple[Message, tuple[str, ...]] | None:
     repaired, repairs = repair.repair(line)
     try:
         return _decode(repaired), repairs
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return _scan(repaired), repairs
 
 
@@ -85,9 +90,9 @@ def _scan(line: bytes) -> Message:
 def _plain(name: str, raw: bytes) -> Any:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"a message whose {name} is no JSON: fix the tap.") from error
-    if name in {"type", "stream"} and not isinstance(value, str):
+    if name in _TEXTS and not isinstance(value, _TEXTS[name]):
         raise InputError(f"a message whose {name} is no string: fix the tap.")
     return value
 
@@ -104,29 +109,41 @@ def scan_members(line: bytes) -> dict[str, bytes]:
     if not line.startswith(b"{"):
         raise InputError(_NO_OBJECT)
     members: dict[str, bytes] = {}
-    depth, name, value_from, end = 0, "", 1, 0
+    name: str | None = None
+    value_from = 0
+    for start, next_name, after in _boundaries(line):
+        if name is not None:
+            members[name] = _trim(line[value_from:start])
+        name, value_from = next_name, after
+    if line[value_from - 1 : value_from] != b"}" or line[value_from:].strip():
+        raise InputError(_NO_OBJECT)
+    return members
+
+
+def _boundaries(line: bytes) -> Iterator[tuple[int, str | None, int]]:
+    """Yield start, name and end of each top-level name, and at last of the end, without a name."""
+    depth = 0
     for token in _TOKEN.finditer(line):
-        end = token.end()
-        if line[token.start()] == ord('"'):
+        start, end = token.span()
+        if line[start] == ord('"'):
             if not token.group(1):
                 break
             after = _KEY_END.match(line, end)
             if depth == 1 and after and b":" in after.group():
-                if name:
-                    members[name] = _trim(line[value_from : token.start()])
-                name = token.group()[1:-1].decode("utf-8", "replace")
-                value_from = after.end()
+                yield start, _name(token.group()), after.end()
         else:
             depth += 1 if token.group() in b"{[" else -1
             if depth == 0:
-                if name:
-                    members[name] = _trim(line[value_from : token.start()])
-                break
-    if depth != 0:
-        raise InputError("a message that is cut off in the middle: run the tap again.")
-    if line[end:].strip():
-        raise InputError(_NO_OBJECT)
-    return members
+                yield start, None, end
+                return
+    raise InputError("a message that is cut off in the middle: run the tap again.")
+
+
+def _name(token: bytes) -> str:
+    try:
+        return msgspec.json.decode(token, type=str)
+    except _UNREADABLE:
+        return token[1:-1].decode("utf-8", "replace")
 
 
 def _trim(value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Fixtures of the connection tests: targets in this process's server, and servers that misbehave."""
+"""Fixtures of the connection tests: targets on the real server, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -14,20 +14,14 @@ from psycopg.conninfo import conninfo_to_dict
 from target_bronze_postgres.settings import DatabaseTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ENCRYPTION_REQUESTS = {80877103, 80877104}  # SSLRequest, GSSENCRequest
 
 
-class MakeTarget(Protocol):
-    """Describes the test's database, with some libpq keywords changed."""
-
-    def __call__(self, **changes: str) -> DatabaseTarget: ...
-
-
 @pytest.fixture
-def make_target(database: str) -> MakeTarget:
-    """The fresh database as config would name it."""
+def make_target(database: str) -> Callable[..., DatabaseTarget]:
+    """Describe the fresh database, with some libpq keywords changed."""
 
     def make(**changes: str) -> DatabaseTarget:
         params = {k: str(v) for k, v in conninfo_to_dict(database).items()} | changes
@@ -40,6 +34,7 @@ class Answering:
     """A server that answers every start-up packet with the same bytes and hangs up."""
 
     def __init__(self, answer: bytes, tls: bytes) -> None:
+        """Start it; `tls` answers a wish for encryption."""
         self._answer = answer
         self._tls = tls
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -66,7 +61,7 @@ class Answering:
                     return
                 client.sendall(self._answer)
 
-    def _read_packet(self, read: Read) -> int:
+    def _read_packet(self, read: Callable[[int], bytes]) -> int:
         head = read(8)
         if len(head) < 8:
             return -1
@@ -75,24 +70,9 @@ class Answering:
         return int(code)
 
 
-class Read(Protocol):
-    """``read`` of a binary stream."""
-
-    def __call__(self, size: int, /) -> bytes: ...
-
-
-class MakeServer(Protocol):
-    """Starts a server that answers with these bytes, to a wish for TLS with `tls`.
-
-    Returns its port.
-    """
-
-    def __call__(self, answer: bytes, tls: bytes = b"N") -> str: ...
-
-
 @pytest.fixture
-def answering() -> Iterator[MakeServer]:
-    """Servers that answer as told, closed at the end."""
+def answering() -> Iterator[Callable[..., str]]:
+    """Start a server that answers as told, and return its port."""
     servers: list[Answering] = []
 
     def start(answer: bytes, tls: bytes = b"N") -> str:

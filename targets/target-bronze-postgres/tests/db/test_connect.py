@@ -17,9 +17,11 @@ from target_bronze_postgres.errors import ConnectError
 from target_bronze_postgres.settings import DatabaseTarget, load_settings, resolve_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from conftest import MakeServer, MakeTarget
+    MakeTarget = Callable[..., DatabaseTarget]
+    MakeServer = Callable[..., str]
 
 
 def refusal(target: DatabaseTarget, **options: Any) -> ConnectError:
@@ -42,7 +44,7 @@ def at(port: str, **params: str) -> DatabaseTarget:
 
 
 @pytest.fixture
-def role(server: Mapping[str, str], database: str) -> Iterator[str]:
+def role(database: str) -> Iterator[str]:
     """An ordinary role with the password `sekret`."""
     with psycopg.connect(database, autocommit=True) as owner:
         name = f"r_{owner.info.dbname}"
@@ -133,7 +135,7 @@ def test_nobody_listens() -> None:
     assert is_transient(error)
 
 
-def test_no_socket(tmp_path: object) -> None:
+def test_no_socket(tmp_path: Path) -> None:
     error = refusal(at("5432", host=str(tmp_path)))
     assert "connection refused, no PostgreSQL listens there" in str(error)
 
@@ -220,7 +222,7 @@ def test_what_is_no_postgresql(answering: MakeServer) -> None:
     assert "what answers there is not PostgreSQL: mend host and port" in str(error)
 
 
-def test_unknown_service(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_unknown_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGSERVICEFILE", "/dev/null")
     monkeypatch.setenv("PGSERVICE", "lake")
     target = resolve_database(load_settings({}, environ={}), environ={"PGSERVICE": "lake"})
@@ -232,9 +234,7 @@ def test_what_cannot_be_sent(keyword: str, value: str) -> None:
     assert "its host is no host name, or another" in str(refusal(at("1", **{keyword: value})))
 
 
-def test_of_several_addresses_the_telling_one_speaks(
-    make_target: MakeTarget, database: str
-) -> None:
+def test_of_several_addresses_the_telling_one_speaks(make_target: MakeTarget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
     good = make_target()

@@ -9,12 +9,13 @@ from psycopg import errors
 from target_bronze_postgres.db.sqlstate import REFUSALS, is_transient
 from target_bronze_postgres.errors import ConnectError
 
+PASSING = [
+    "08006", "08P01", "25006", "25P03", "40001", "40P01", "53100", "53300", "55P03", "57P01",
+    "57P02", "57P03", "57P05",
+]  # fmt: skip
 
-@pytest.mark.parametrize(
-    "code",
-    ["08006", "08P01", "25006", "25P03", "40001", "40P01", "53100", "53300", "55P03"]
-    + ["57P01", "57P02", "57P03", "57P05"],
-)
+
+@pytest.mark.parametrize("code", PASSING)
 def test_passing_troubles(code: str) -> None:
     assert is_transient(errors.lookup(code)("x"))
 

@@ -1,4 +1,4 @@
-"""TLS to a server that has it; the embedded one has not, so these need a PostgreSQL with OpenSSL."""
+"""TLS to a server that has it: a PostgreSQL with OpenSSL, which the embedded one is without."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from target_bronze_postgres.db.connect import connect
 from target_bronze_postgres.embedded import EmbeddedServer
@@ -79,7 +80,7 @@ def tls(certificates: Path, home: Path) -> Iterator[dict[str, str]]:
             shutil.copy(certificates / file.name, file)
             shutil.chown(file, owner.st_uid, owner.st_gid)
             file.chmod(0o600)
-        with psycopg.connect("", autocommit=True, **{**params, "host": "127.0.0.1"}) as connection:
+        with psycopg.connect(make_conninfo("", **params), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET ssl = on")
             (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
             connection.execute("SELECT pg_reload_conf()")

@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAME = 'it\'s "q" $HOME `x` ü'  # every test shows that a path may look like this
+# more than PostgreSQL allows for, which no other system's kernel would
+LONG = ["long" * 50] * 6 if sys.platform == "linux" else []
 IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedServer:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """A server that has run before; a cluster for each test would take minutes."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("shared") / NAME)
+    server = EmbeddedServer(tmp_path_factory.mktemp("shared").joinpath(*LONG, NAME))
     server.start()
     assert server.stop()
-    return server
+    yield server
+    shutil.rmtree(server.home)
 
 
 @pytest.fixture
 def stop_after() -> Iterator[Callable[[EmbeddedServer], EmbeddedServer]]:
-    """Stop the servers given to it when the test ends."""
+    """Stop the servers given to it when the test ends, and remove their 46 MB each."""
     servers: list[EmbeddedServer] = []
 
     def remember(server: EmbeddedServer) -> EmbeddedServer:
@@ -46,6 +49,7 @@ def stop_after() -> Iterator[Callable[[EmbeddedServer], EmbeddedServer]]:
     yield remember
     for server in servers:
         server.stop()
+        shutil.rmtree(server.home, ignore_errors=True)
 
 
 @pytest.fixture

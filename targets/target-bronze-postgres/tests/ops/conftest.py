@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -16,18 +16,12 @@ from target_bronze_postgres.embedded import EmbeddedServer
 from target_bronze_postgres.ops.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from click.testing import Result
 
 COMMAND = (sys.executable, "-m", "target_bronze_postgres.ops.cli")
 NAMES_A_DATABASE = re.compile(r"(PG|DATABASE_URL|TARGET_|MELTANO_)")
-
-
-class Bronze(Protocol):
-    """Runs ``bronze`` with these arguments inside this process."""
-
-    def __call__(self, *args: str) -> Result: ...
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +34,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def bronze() -> Bronze:
+def bronze() -> Callable[..., Result]:
     """The command line, without the second that a new process takes."""
 
     def run(*args: str) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import click
@@ -14,10 +15,12 @@ from psycopg import sql
 from target_bronze_postgres.ops.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Bronze
+    from click.testing import Result
+
+    Bronze = Callable[..., Result]
 
 
 def every_verb(group: click.Group) -> Iterator[click.Command]:
@@ -32,6 +35,11 @@ def test_every_verb_and_option_has_help() -> None:
         assert verb.help, verb.name
         for parameter in verb.params:
             assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
+
+
+def test_version(bronze: Bronze) -> None:
+    version = metadata.version("lakehouse-target-bronze-postgres")
+    assert bronze("--version").stdout == f"bronze, version {version}\n"
 
 
 def test_trouble_is_one_line_and_exit_status_1(command: tuple[str, ...], tmp_path: Path) -> None:

@@ -19,7 +19,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from target_bronze_postgres.ops.db import format_dsn
 
 if TYPE_CHECKING:
-    from conftest import Bronze
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    Bronze = Callable[..., Result]
 
 
 def test_the_embedded_server_lives_and_stops(
@@ -54,7 +58,7 @@ def test_psql_of_the_embedded_server(
     for name, value in {
         "PATH": "",
         "PGSSLMODE": "require",
-        "PGOPTIONS": "-c x",
+        "PGOPTIONS": "-c search_path=x",
         "PGPORT": "1",
     }.items():
         monkeypatch.setenv(name, value)
@@ -139,6 +143,23 @@ def test_a_password_with_signs_of_the_file(
     assert capfd.readouterr().out == f"{role}\n"
 
 
+def test_without_a_password_psql_finds_its_own(
+    bronze: Bronze,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    psql = tmp_path / "psql"
+    psql.write_text('#!/bin/sh\necho "$PGHOST,$PGPASSFILE,$PGSERVICE,$*"\n')
+    psql.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PG_HOST", "db")
+    monkeypatch.setenv("PGPASSFILE", "/home/me/.pgpass")
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    assert bronze("db", "psql", "-x", "a b").exit_code == 0
+    assert capfd.readouterr().out == "db,/home/me/.pgpass,,-x a b\n"
+
+
 def test_no_psql(bronze: Bronze, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PG_HOST", "db")
     monkeypatch.setenv("PATH", "/nonexistent")
@@ -178,7 +199,10 @@ def test_signals_reach_psql(
 
 
 def wait_for_sleep(dsn: str) -> None:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'select pg_sleep%' AND datname = current_database() AND state = 'active'"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'active' AND query LIKE 'select pg_sleep%'"
+    )
     deadline = time.monotonic() + 20
     with psycopg.connect(dsn, autocommit=True) as connection:
         while connection.execute(query).fetchone() != (1,):

@@ -14,11 +14,17 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Bronze
+    from click.testing import Result
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+    Bronze = Callable[..., Result]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def insert(connection: psycopg.Connection[Any], table: str, **values: Any) -> None:
@@ -58,12 +64,12 @@ def add_letter(connection: psycopg.Connection[Any], *, landed: bool, replayed: b
         message=b"{}",
         message_hash=uuid4().bytes,
         landed=landed,
-        replayed_at=NOW if replayed else None,
+        replayed_at=datetime.now(UTC) if replayed else None,
     )
 
 
 @pytest.fixture
-def loaded(bronze: Bronze, named: str) -> str:
+def loaded(bronze: Bronze, named: str, now: datetime) -> str:
     """A database with one busy stream and one that is empty."""
     assert bronze("db", "migrate").exit_code == 0
     with psycopg.connect(named, autocommit=True) as connection:
@@ -74,22 +80,22 @@ def loaded(bronze: Bronze, named: str) -> str:
         insert(
             connection, "streams",
             source="toggl", account="main", stream="time_entries",
-            rows=1_234_567, versions=234_567, last_seen=NOW - timedelta(days=3),
+            rows=1_234_567, versions=234_567, last_seen=now - timedelta(days=3),
             first_source_timestamp=datetime(2019, 1, 2, 23, 59),  # noqa: DTZ001 - UTC without zone
             last_source_timestamp=datetime(2026, 11, 22, 0, 1),  # noqa: DTZ001
         )  # fmt: skip
         insert(
             connection, "streams",
-            source="toggl", account="main", stream="clients", last_seen=NOW - timedelta(seconds=9),
+            source="toggl", account="main", stream="clients", last_seen=now - timedelta(seconds=9),
         )  # fmt: skip
         add_run(
-            connection, "time_entries", NOW - timedelta(hours=3),
-            ended_at=NOW - timedelta(hours=2), status="success", run_id="first",
+            connection, "time_entries", now - timedelta(hours=3),
+            ended_at=now - timedelta(hours=2), status="success", run_id="first",
             invalid=3, warnings=4, api_rate_limit_info=Jsonb({"remaining": 28, "limit": 30}),
         )  # fmt: skip
         add_run(
-            connection, "time_entries", NOW - timedelta(minutes=9),
-            ended_at=NOW, status="failed", run_id="second", warnings=5,
+            connection, "time_entries", now - timedelta(minutes=9),
+            ended_at=now, status="failed", run_id="second", warnings=5,
         )  # fmt: skip
         for landed, replayed in ((False, False), (False, False), (True, False), (False, True)):
             add_letter(connection, landed=landed, replayed=replayed)
@@ -110,7 +116,7 @@ def test_tables_without_streams(bronze: Bronze, named: str) -> None:
     assert bronze("status").stdout.endswith(": nothing loaded yet\n")
 
 
-def test_json(bronze: Bronze, loaded: str) -> None:
+def test_json(bronze: Bronze, loaded: str, now: datetime) -> None:
     document = json.loads(bronze("status", "--format", "json").stdout)
     assert set(document) == {"database", "at", "streams"}
     assert document["database"].startswith("database ")
@@ -125,7 +131,7 @@ def test_json(bronze: Bronze, loaded: str) -> None:
         "rows": 1_234_567,
         "records": 1_000_000,
         "versions": 234_567,
-        "last_load": (NOW - timedelta(hours=2)).isoformat(),
+        "last_load": (now - timedelta(hours=2)).isoformat(),
         "first_day": "2019-01-02",
         "last_day": "2026-11-22",
         "invalid": 3,
@@ -134,12 +140,12 @@ def test_json(bronze: Bronze, loaded: str) -> None:
         "dead_letters": 2,
         "run_id": "second",
         "run_status": "failed",
-        "run_started": (NOW - timedelta(minutes=9)).isoformat(),
-        "run_ended": NOW.isoformat(),
+        "run_started": (now - timedelta(minutes=9)).isoformat(),
+        "run_ended": now.isoformat(),
         "api_rate_limit_info": {"remaining": 28, "limit": 30},
     }
     assert clients["quality"] is clients["first_day"] is clients["run_id"] is None
-    assert clients["last_load"] == (NOW - timedelta(seconds=9)).isoformat()
+    assert clients["last_load"] == (now - timedelta(seconds=9)).isoformat()
 
 
 def test_the_help_names_every_member_of_the_json(bronze: Bronze, loaded: str) -> None:
@@ -149,7 +155,7 @@ def test_the_help_names_every_member_of_the_json(bronze: Bronze, loaded: str) ->
     assert all(name in text for name in (*document, *document["streams"][0]))
 
 
-def test_text(bronze: Bronze, loaded: str) -> None:
+def test_text(bronze: Bronze, loaded: str, now: datetime) -> None:
     assert loaded
     lines = bronze("status").stdout.splitlines()
     assert lines[0].startswith("database ")
@@ -160,12 +166,12 @@ def test_text(bronze: Bronze, loaded: str) -> None:
         "valid", "dead", "last run",
     ]  # fmt: skip
     assert table[1] == [
-        "clients", "0", "0", "0", f"{NOW - timedelta(seconds=9):%Y-%m-%d %H:%M}", "now",
+        "clients", "0", "0", "0", f"{now - timedelta(seconds=9):%Y-%m-%d %H:%M}", "now",
         "-", "-", "-", "0", "-",
     ]  # fmt: skip
     assert table[2] == [
         "time_entries", "1,234,567", "1,000,000", "234,567",
-        f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M}", "2 h",
+        f"{now - timedelta(hours=2):%Y-%m-%d %H:%M}", "2 h",
         "2019-01-02", "2026-11-22", "99.9%", "2", "failed",
     ]  # fmt: skip
     assert lines[6] == "API quota last seen: limit 30, remaining 28"

@@ -44,7 +44,8 @@ def test_defaults_are_those_that_the_schema_declares() -> None:
     assert settings.raw_index == "jsonb_ops"
     assert settings.plausible_from == date(1970, 1, 1)
     assert settings.plausible_days_ahead == 366
-    assert settings.source is settings.environment is settings.dsn is settings.embedded_dir is None
+    assert (settings.source, settings.environment, settings.dsn) == (None, None, None)
+    assert settings.embedded_dir is None
     assert settings.origins == {}
 
 
@@ -118,6 +119,13 @@ def test_the_dotenv_of_meltanos_project_goes_first(tmp_path: Path) -> None:
 def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"PG_PASS=\xff\n")
     with pytest.raises(SettingsError, match=r"/\.env is not UTF-8 text"):
+        load(cwd=tmp_path)
+
+
+def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    # Unlike a mode of 000, this holds for root too: a file whose first byte cannot be read.
+    (tmp_path / ".env").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingsError, match=r"/\.env cannot be read \(.+\): let this user read it"):
         load(cwd=tmp_path)
 
 

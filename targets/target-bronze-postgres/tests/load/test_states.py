@@ -1,0 +1,186 @@
+"""STATE goes out after the records before it are committed: never earlier, and not much later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from target_bronze_postgres.load.signals import GRACE
+from tests.messages import as_input, record, schema, state
+from tests.waiting import DEADLINE, eventually, waiting
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from tests.conftest import Load, Pipe, Query
+
+
+def write(process: subprocess.Popen[bytes], *messages: Any) -> None:
+    assert process.stdin is not None
+    process.stdin.write(as_input(*messages))
+    process.stdin.flush()
+
+
+def read_state(process: subprocess.Popen[bytes]) -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+def count(query: Query) -> int:
+    [(exists,)] = [query("SELECT to_regclass('bronze_x') IS NOT NULL")]
+    return int(query("SELECT count(*) FROM bronze_x")[0]) if exists else 0
+
+
+def test_states_come_in_order_and_equal_neighbours_once(load: Load) -> None:
+    done = load(
+        schema(),
+        *(line for n in (1, 1, 2, 1) for line in (record(id=n), state({"n": n}))),
+        batch_size_rows=2,
+    )
+    assert done.states == [{"n": 1}, {"n": 2}, {"n": 1}]
+
+
+def test_states_are_relayed_byte_for_byte(load: Load) -> None:
+    done = load(b'{"type":"STATE","value":{ "a": 1.10, "b": 1e400, "c": "\\u00e9" }}\n')
+    assert done.stdout == '{ "a": 1.10, "b": 1e400, "c": "\\u00e9" }\n'
+
+
+def test_no_state_without_one(load: Load) -> None:
+    assert load(schema(), record(id=1)).stdout == ""
+    assert load().stdout == ""
+
+
+def test_when_too_many_wait_only_the_newest_goes_out(load: Load) -> None:
+    many = load(schema(), record(id=1), *(state({"n": n}) for n in range(150)))
+    assert many.states[-1] == {"n": 149}
+    assert len(many.states) < 100
+    large = load(schema(), *(state({"n": n, "x": "x" * 600_000}) for n in range(3)))
+    assert [value["n"] for value in large.states][-1] == 2
+    assert len(large.states) < 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"batch_size_rows": 2}, {"batch_size_bytes": 100}, {"batch_max_seconds": 0.5}]
+)
+def test_a_batch_ends_by_rows_bytes_and_seconds(
+    pipe: Pipe, query: Query, settings: dict[str, Any]
+) -> None:
+    process = pipe(**settings)
+    write(process, schema(), record(id=1), record(id=2), state({"n": 1}), record(id=3))
+    if "batch_max_seconds" not in settings:
+        write(process, record(id=4), record(id=5))
+    # stdin stays open and silent: what is there is committed all the same
+    assert read_state(process) == {"n": 1}
+    assert count(query) >= 2
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
+    assert query(idle + " AND datname = current_database()") == [0]
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+
+
+def test_states_alone_go_out_after_a_while(pipe: Pipe) -> None:
+    process = pipe(batch_max_seconds=0.3)
+    write(process, state({"n": 1}))
+    assert read_state(process) == {"n": 1}
+    process.communicate(timeout=DEADLINE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_commits_what_was_read_and_says_so(
+    pipe: Pipe, query: Query, number: signal.Signals
+) -> None:
+    process = pipe(batch_size_rows=3)
+    write(process, schema(), *(record(id=n) for n in range(3)), state({"n": 0}), record(id=3))
+    eventually(lambda: count(query) == 3)
+    write(process, state({"n": 1}))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in err
+    emitted = [json.loads(line)["n"] for line in out.splitlines()]
+    assert count(query) == (4 if emitted in ([0, 1], [0]) else 3)
+    assert query("SELECT status FROM bronze_ops.runs") == ["interrupted"]
+
+
+def test_a_second_signal_ends_at_once(pipe: Pipe, query: Query, database: str) -> None:
+    process = pipe(batch_size_rows=1)
+    write(process, schema(), record(id=1))
+    eventually(lambda: count(query) == 1)
+    with locked(database):
+        write(process, record(id=2), state({"n": 2}))
+        eventually(lambda: waiting(query))
+        process.send_signal(signal.SIGTERM)
+        log = process.stderr
+        assert log is not None
+        eventually(lambda: b"Signal 15" in log.readline())
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=DEADLINE)
+    assert time.monotonic() < started + GRACE
+    assert process.returncode == 128 + signal.SIGTERM
+    assert out == b""
+    assert count(query) == 1
+
+
+def test_what_cannot_be_committed_in_time_is_rolled_back(
+    pipe: Pipe, query: Query, database: str
+) -> None:
+    process = pipe(batch_size_rows=1)
+    write(process, schema(), record(id=1))
+    eventually(lambda: count(query) == 1)
+    with locked(database):
+        write(process, record(id=2), state({"n": 2}))
+        eventually(lambda: waiting(query))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert out == b""
+    assert b"rolled back" in err
+    assert count(query) == 1
+
+
+def test_a_closed_stdout_is_an_error_after_the_commit(pipe: Pipe, query: Query) -> None:
+    process = pipe()
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = Path(os.devnull).open("rb")  # noqa: SIM115 - communicate() closes it
+    _, err = process.communicate(as_input(schema(), record(id=1), state({"n": 1})), DEADLINE)
+    assert process.returncode == 1
+    assert b"Standard output is closed" in err.splitlines()[-1]
+    assert b"Traceback" not in err
+    assert count(query) == 1
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_a_killed_load_done_again_is_one_clean_load(
+    pipe: Pipe, load: Load, query: Query, after: int
+) -> None:
+    times = [f"2024-01-01T00:00:{second:02}Z" for second in range(12)]
+    readings = [record(id=n % 4, name="ABA"[n // 4], extracted=t) for n, t in enumerate(times)]
+    process = pipe(batch_size_rows=2)
+    write(process, schema(), *readings)
+    eventually(lambda: count(query) >= after)
+    process.kill()
+    process.communicate()
+    for _ in range(2):
+        load(schema(), *readings, batch_size_rows=5)
+        assert query("SELECT raw_id, version, raw_data->>'name' FROM bronze_x ORDER BY 1, 2") == [
+            (str(n), version, name) for n in range(4) for version, name in enumerate("ABA", 1)
+        ]
+
+
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Hold the heads, so that a batch can neither be committed nor fail."""
+    with psycopg.connect(database) as conn:
+        conn.execute("LOCK TABLE bronze_ops.heads IN ACCESS EXCLUSIVE MODE")
+        yield

@@ -1,0 +1,135 @@
+"""Deletions: by a member of the record, by one of the message, and by ACTIVATE_VERSION."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.messages import record, schema
+
+if TYPE_CHECKING:
+    from tests.conftest import Load, Query
+
+T1, T2, T3, T4 = (f"2024-01-0{day}T00:00:00Z" for day in (1, 2, 3, 4))
+SCHEMA = schema(
+    bronze={
+        "deleted": "/deleted_at",
+        "source_timestamp": {"pointer": "/at", "form": "rfc3339"},
+    }
+)
+DAY = "2023-05-06T07:08:09Z"
+
+
+def rows(query: Query) -> list[Any]:
+    return query(
+        "SELECT version, metadata->>'deleted', metadata->>'deleted_by', source_timestamp::text,"
+        " partition_key::text FROM bronze_x WHERE raw_id = '1' ORDER BY version"
+    )
+
+
+ALIVE = (1, None, None, "2023-05-06 07:08:09", "2023-05-06")
+DEAD = (2, "true", "source", "2023-05-06 07:08:09", "2023-05-06")
+
+
+@pytest.mark.parametrize("members", [{"at": DAY}, {}])
+def test_a_deleted_record_is_the_next_version(
+    load: Load, query: Query, members: dict[str, Any]
+) -> None:
+    load(SCHEMA, record(id=1, at=DAY, deleted_at=None, extracted=T1))
+    gone = record(id=1, deleted_at=T2, extracted=T2, **members)
+    load(SCHEMA, gone)
+    load(SCHEMA, gone)
+    assert rows(query) == [ALIVE, DEAD]
+    assert query("SELECT count(*) FROM bronze_x_latest") == [0]
+    assert query("SELECT tombstones FROM bronze_ops.runs ORDER BY started_at") == [0, 1, 0]
+    assert query("SELECT sum(records)::int FROM bronze_ops.days") == [1]
+
+
+def test_a_record_may_come_and_go_in_one_batch(load: Load, query: Query) -> None:
+    load(
+        SCHEMA,
+        record(id=1, at=DAY, extracted=T1),
+        record(id=1, deleted_at=T2, extracted=T2),
+    )
+    assert rows(query) == [ALIVE, DEAD]
+
+
+def test_the_message_may_say_that_a_record_is_gone(load: Load, query: Query) -> None:
+    alive = record(id=1, at=DAY, extracted=T1)
+    gone = record(id=1, at=DAY, extracted=T2) | {"bronze": {"deleted_at": T2}}
+    load(SCHEMA, alive)
+    load(SCHEMA, gone)
+    load(SCHEMA, gone)
+    load(SCHEMA, alive)
+    assert rows(query) == [ALIVE, DEAD]
+
+
+def test_what_is_seen_again_later_lives_again(load: Load, query: Query) -> None:
+    gone = record(id=1, at=DAY, extracted=T2) | {"bronze": {"deleted_at": T2}}
+    load(SCHEMA, record(id=1, at=DAY, extracted=T1))
+    load(SCHEMA, gone)
+    load(SCHEMA, record(id=1, at=DAY, extracted=T3))
+    assert [row[:2] for row in rows(query)] == [(1, None), (2, "true"), (3, None)]
+    assert query("SELECT version FROM bronze_x_latest") == [3]
+
+
+def full_table(version: int, ids: list[int], extracted: str) -> list[dict[str, Any]]:
+    """What a full-table stream writes: its records, and the message that closes the list."""
+    lines = [
+        record(id=number, at=DAY, extracted=extracted) | {"version": version} for number in ids
+    ]
+    return [SCHEMA, *lines, activate(version)]
+
+
+def activate(version: int) -> dict[str, Any]:
+    return {"type": "ACTIVATE_VERSION", "stream": "users", "version": version}
+
+
+def test_a_list_that_lost_one_of_a_hundred_buries_exactly_one(load: Load, query: Query) -> None:
+    first = full_table(1, list(range(100)), T1)
+    second = full_table(2, list(range(1, 100)), T2)
+    load(*first)
+    load(*second)
+    load(*second)
+    load(*first)
+    tombstones = query(
+        "SELECT raw_id, version, metadata->>'deleted_by', partition_key::text, raw_data->>'at'"
+        " FROM bronze_x WHERE metadata ? 'deleted'"
+    )
+    assert tombstones == [("0", 2, "activate_version", "2023-05-06", DAY)]
+    assert query("SELECT count(*) FROM bronze_x") == [101]
+    assert query("SELECT rows, versions FROM bronze_ops.streams") == [(101, 1)]
+    assert query("SELECT sum(tombstones)::int FROM bronze_ops.runs") == [1]
+
+
+def test_what_the_list_has_again_lives_again(load: Load, query: Query) -> None:
+    load(*full_table(1, [1, 2], T1))
+    load(*full_table(2, [2], T2))
+    load(*full_table(3, [1, 2], T3))
+    assert query("SELECT raw_id, version FROM bronze_x_latest ORDER BY 1") == [("1", 3), ("2", 1)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([SCHEMA, activate(2)], id="no record came before"),
+        pytest.param([SCHEMA, activate(2), *full_table(2, [2], T2)[1:-1]], id="at the start"),
+        pytest.param(full_table(2, [2], T2)[:-1], id="the tap was cut off"),
+        pytest.param(
+            [SCHEMA, record(id=2, extracted=T2) | {"version": 1}, activate(2)], id="other version"
+        ),
+    ],
+)
+def test_a_list_that_was_not_read_to_its_end_buries_nothing(
+    load: Load, query: Query, lines: list[dict[str, Any]]
+) -> None:
+    load(*full_table(1, [1, 2], T1))
+    load(*lines)
+    assert query("SELECT count(*) FROM bronze_x WHERE metadata ? 'deleted'") == [0]
+
+
+def test_other_accounts_are_not_buried(load: Load, query: Query) -> None:
+    load(*full_table(1, [1, 2], T1), account="a")
+    load(*full_table(2, [2], T2), account="b")
+    assert query("SELECT count(*) FROM bronze_x_latest") == [3]
