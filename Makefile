@@ -12,7 +12,7 @@ ALONE := env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
 	MELTANO_PROJECT_ROOT="$(CURDIR)"
 
 .DEFAULT_GOAL := help
-.PHONY: install demo run test test-extra lint bench lock clean help
+.PHONY: install demo run test test-extra lint docs bench lock clean help
 
 install: $(INSTALLED)  ## Install everything into .venv, from requirements.lock by hash (PYTHON=python3.12 picks another Python)
 
@@ -66,6 +66,9 @@ lint: install  ## Check style, types, dependencies and every file that has a sch
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.dev.yml
+
+docs: install  ## Write the tables of settings in the READMEs anew, from --about
+	@$(BIN)/python -m tests.documentation
 
 bench: install  ## Measure loads and queries on this machine
 	@$(BIN)/python -m benchmarks

@@ -16,8 +16,6 @@ Messages never hold a secret or a record's contents: they go to logs.
 
 from __future__ import annotations
 
-from singer_sdk.exceptions import RecordsWithoutSchemaException
-
 
 class BronzeError(Exception):
     """One clear line for the user: the cause and the mend."""
@@ -33,7 +31,7 @@ class InputError(BronzeError):
     """The input is not a Singer stream, or ended in the middle of a message."""
 
 
-class MissingSchemaError(InputError, RecordsWithoutSchemaException):
+class MissingSchemaError(InputError):
     """A message of a stream comes before the stream's SCHEMA."""
 
 

@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Target
-from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.exceptions import RecordsWithoutSchemaException
+from singer_sdk.helpers.capabilities import (
+    STREAM_MAPS_CONFIG,
+    PluginCapabilities,
+    TargetCapabilities,
+)
 from singer_sdk.io_base import SingerReader
 
-from target_bronze_postgres.errors import BronzeError
+from target_bronze_postgres.errors import BronzeError, MissingSchemaError
 from target_bronze_postgres.load.engine import Engine
 from target_bronze_postgres.load.mapping import StreamMaps
 from target_bronze_postgres.load.run import PACKAGE, Run
@@ -32,6 +37,15 @@ if TYPE_CHECKING:
     from target_bronze_postgres.settings.resolve import Settings
 
 logger = logging.getLogger("target-bronze-postgres")
+
+# The SDK says which members stream maps may have; a plain object is all that settings ask for.
+_STREAM_MAPS = {
+    name: STREAM_MAPS_CONFIG["properties"][name] for name in ("stream_maps", "stream_map_config")
+}
+
+
+class RecordsWithoutSchemaError(MissingSchemaError, RecordsWithoutSchemaException):
+    """A message of a stream comes before the stream's SCHEMA, as the SDK's users catch it."""
 
 
 class MessageLoop(SingerReader):
@@ -55,7 +69,10 @@ class MessageLoop(SingerReader):
         mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
         engine = Engine(Run(self.settings), target, mapping)
         with _descriptor(file_input or sys.stdin) as fd:
-            engine.load(fd)
+            try:
+                engine.load(fd)
+            except MissingSchemaError as error:
+                raise RecordsWithoutSchemaError(str(error)) from error
         return engine.counter
 
 
@@ -95,7 +112,9 @@ class TargetBronzePostgres(Target):
 
     name = "target-bronze-postgres"
     package_name = PACKAGE
-    config_jsonschema = CONFIG_JSONSCHEMA
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA | {
+        "properties": CONFIG_JSONSCHEMA["properties"] | _STREAM_MAPS
+    }
     message_reader_class = MessageLoop
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,

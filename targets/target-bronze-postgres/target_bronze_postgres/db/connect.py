@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from target_bronze_postgres.db.isolation import ISOLATED
 from target_bronze_postgres.db.sqlstate import find_refusal
 from target_bronze_postgres.errors import ConnectError
 
@@ -21,17 +21,6 @@ KEEPALIVES: Final = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
-}
-
-# A program that has taken the embedded server's port cannot ask for the password in clear.
-OWN: Final = {"options": " ", "require_auth": "scram-sha-256"}
-# The embedded server's parameters are complete: what PGSSLMODE, PGOPTIONS and the like say is meant
-# for other servers. Empty values would not overrule them.
-EMBEDDED: Final = {
-    option.keyword.decode(): value
-    for option in pq.Conninfo.get_defaults()
-    if option.envvar
-    and (value := OWN.get(option.keyword.decode()) or (option.compiled or b"").decode())
 }
 
 
@@ -53,7 +42,7 @@ def connect(
         ConnectError: No connection was had; its cause is psycopg's error.
         ServerError: The embedded server cannot be started.
     """
-    params = EMBEDDED | target.embedded.start() if target.embedded else target.params
+    params = ISOLATED | target.embedded.start() if target.embedded else target.params
     fixed = {"application_name": application_name, "client_encoding": "UTF8"}
     defaults = KEEPALIVES | {"connect_timeout": str(connect_timeout)}
     try:

@@ -19,7 +19,7 @@ lets the server prove that it knows the password too.
 **Who runs it?** PostgreSQL refuses root. An ordinary user runs it as himself. Root runs it as the
 owner of the folder it lies in, so that ``sudo`` in a person's project leaves nothing behind that
 is not his; in root's own folders, as ``nobody``. That account need not be able to enter the
-folders above: the program starts inside the data folder and calls it ``/proc/self/cwd``, so no
+folders above: the program inherits the open data folder and calls it ``/proc/self/fd/N``, so no
 folder's mode is ever changed (nor does a long path or a strange character in it matter). Binaries
 that the account cannot read are copied once to ``/var/lib/lakehouse``. Where root cannot become
 another account (a sandbox that has no other), a user namespace gives root another number.

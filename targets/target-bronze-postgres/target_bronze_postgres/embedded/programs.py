@@ -20,7 +20,7 @@ SUPERUSER = "bronze"
 HOST = "127.0.0.1"
 START_SECONDS = 300  # recovery after a crash reads up to 1 GB of log
 LIMIT_SECONDS = 600  # for any program; it is slow disks that take long
-HERE = Path("/proc/self/cwd")
+OPEN_FILES = Path("/proc/self/fd")
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Done:
 class Programs:
     """The programs of one PostgreSQL installation, run as one account.
 
-    They start inside the data folder and, where there is a ``/proc``, call it by a name that
-    asks nothing of the folders above it. Their environment is empty but for what loading a
-    program takes: a server outlives its starter and must not carry the starter's secrets along.
+    They inherit the open data folder and, where there is a ``/proc``, call it by a name that asks
+    nothing of the folders above it; the working folder would be such a name too, but PostgreSQL 15
+    changes it. Their environment is empty but for the folder and for what loading a program takes:
+    a server outlives its starter and must not carry the starter's secrets along.
     """
 
     folder: Path
@@ -71,7 +72,6 @@ class Programs:
             os.close(sink)
             return self._run(
                 "initdb",
-                f"--pgdata={_name(data)}",
                 f"--username={SUPERUSER}",
                 f"--pwfile=/dev/fd/{source}",
                 "--auth=scram-sha-256",
@@ -87,14 +87,8 @@ class Programs:
 
     def single(self, data: Path, statement: str, keep: Sequence[int]) -> Done:
         """Run one statement on a stopped cluster, without a password."""
-        arguments = ("--single", "-D", _name(data), "postgres")
-        return self._run(
-            "postgres",
-            *arguments,
-            data=data,
-            keep=keep,
-            text=f"{statement}\n",
-        )
+        arguments = ("--single", "postgres")
+        return self._run("postgres", *arguments, data=data, keep=keep, text=f"{statement}\n")
 
     def start(self, data: Path, port: int, log: int, keep: Sequence[int]) -> Done:
         """Start the server in a session of its own and wait until it takes connections.
@@ -108,7 +102,7 @@ class Programs:
         options = f"-c port={port} -c listen_addresses={HOST} -c unix_socket_directories="
         return self._run(
             "pg_ctl",
-            *("start", "-s", "-w", "-t", str(START_SECONDS), "-D", _name(data), "-o", options),
+            *("start", "-s", "-w", "-t", str(START_SECONDS), "-o", options),
             data=data,
             keep=keep,
             log=log,
@@ -116,7 +110,7 @@ class Programs:
 
     def stop(self, data: Path, seconds: int) -> Done:
         """Stop the server: sessions are cut off, what is committed is written out."""
-        arguments = ("stop", "-s", "-w", "-m", "fast", "-t", str(seconds), "-D", _name(data))
+        arguments = ("stop", "-s", "-w", "-m", "fast", "-t", str(seconds))
         return self._run("pg_ctl", *arguments, data=data)
 
     def _run(
@@ -129,34 +123,34 @@ class Programs:
         text: str = "",
     ) -> Done:
         command = self.account.command([str(self.folder / program), *arguments])
+        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+        name = OPEN_FILES / str(folder) if OPEN_FILES.is_dir() else data
         try:
             done = subprocess.run(  # noqa: S603 - the arguments are this package's own
                 command,
                 check=False,
-                cwd=data,
-                env=_environment(),
+                cwd="/",
+                env=_environment(name),
                 input=text,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                pass_fds=keep,
+                pass_fds=(*keep, folder),
                 start_new_session=True,  # Ctrl-C in the starter's terminal does not reach it
                 timeout=LIMIT_SECONDS,
                 **self.account.identity(),
             )
         except subprocess.TimeoutExpired:
             raise ServerError(f"{program} did not end within {LIMIT_SECONDS} s on {data}") from None
+        finally:
+            os.close(folder)
         return Done(done.returncode, done.stdout or "")
 
 
-def _name(data: Path) -> str:
-    return str(HERE if HERE.is_dir() else data)
-
-
-def _environment() -> dict[str, str]:
+def _environment(data: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return {"PATH": os.defpath, "LC_ALL": "C", **kept}
+    return {"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(data), **kept}
 
 
 def last_line(output: str) -> str:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from target_bronze_postgres.db.isolation import ISOLATED
 from target_bronze_postgres.embedded import account, binaries, cluster, lock, ports
 from target_bronze_postgres.embedded.home import (
     clear_errors,
@@ -35,17 +36,12 @@ LOG_LIMIT = 8 * 1024 * 1024  # bytes
 LOG_KEPT = 1024 * 1024  # bytes
 # refused, cut off or starting; or its files are not all there yet
 NO_ANSWER = (psycopg.OperationalError, FileNotFoundError)
-# what PGHOSTADDR and its like in the environment would change otherwise
-LOGIN = {
-    "hostaddr": HOST,
+LOGIN = ISOLATED | {
+    "hostaddr": HOST,  # PGHOSTADDR would change it otherwise
     "connect_timeout": "5",
-    "gssencmode": "disable",
-    "channel_binding": "disable",
+    "client_encoding": "UTF8",
     "application_name": "bronze db",
 }
-LIBPQ_16 = 160000
-if psycopg.pq.version() >= LIBPQ_16:  # a stranger on our port cannot ask for the password in clear
-    LOGIN["require_auth"] = "scram-sha-256"
 
 
 class EmbeddedServer:
@@ -156,7 +152,16 @@ class EmbeddedServer:
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """Log in to the maintenance database; SCRAM has the server prove that it is ours."""
         target = {**self._read_parameters(), "dbname": "postgres"}
-        return psycopg.connect(make_conninfo("", **target, **LOGIN), autocommit=True)
+        try:
+            return psycopg.connect(make_conninfo("", **(LOGIN | target)), autocommit=True)
+        except psycopg.OperationalError as error:
+            # No parameter of libpq overrules PGTZ, PGDATESTYLE and PGGEQO.
+            if "invalid value for parameter" not in str(error):
+                raise
+            raise ServerError(
+                f"the environment asks the embedded PostgreSQL for what it does not have: "
+                f"{last_line(str(error))}: mend PGTZ, PGDATESTYLE or PGGEQO"
+            ) from error
 
     def _ensure_running(self) -> None:
         """Start the server or wait for it, until it answers."""

@@ -43,7 +43,7 @@ class LookAhead:
 
     def prepare(self, batch: Batch) -> None:
         """Prepare the records that are not, byte for byte, what their head came as."""
-        self.preparer.refresh_day(self._run)
+        self.preparer.refresh_day()
         for item in batch.items:
             if not item.lineage_hash:  # no key: the content is the identity
                 self.preparer.prepare(item)

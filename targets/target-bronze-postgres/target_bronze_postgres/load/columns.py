@@ -64,10 +64,35 @@ def of_response(stream_endpoint: str | None, known: RecordProvenance) -> bytes:
 
 def of_quality(checks: Checks, counts: tuple[int, int, int]) -> bytes:
     """Return validation_status, error_message, quality_metrics, quality_score, quality_checks."""
-    message, results = copytext.text(checks.message), tuple(checks.results.items())
+    results = tuple(checks.results.items())
+    if checks.message is None:
+        return _sound(counts, results)
     return copytext.TAB.join(
-        (checks.status.encode(), message, _metrics(counts), _score_and_checks(results))
+        (
+            checks.status.encode(),
+            copytext.text(checks.message),
+            _metrics(counts),
+            _score_and_checks(results),
+        )
     )
+
+
+@lru_cache(maxsize=4096)
+def _sound(counts: tuple[int, int, int], results: tuple[tuple[str, bool | None], ...]) -> bytes:
+    return copytext.TAB.join(
+        (b"valid", copytext.NULL, _metrics(counts), _score_and_checks(results))
+    )
+
+
+@lru_cache(maxsize=256)
+def metadata_start(stream: str, account: str, extracted: str | None, version: int | None) -> bytes:
+    """Return the members of metadata that many records share, without a closing brace."""
+    facts: dict[str, Any] = {"account": account, "stream": stream}
+    if extracted is not None:
+        facts["time_extracted"] = extracted
+    if version is not None:
+        facts["stream_version"] = version
+    return copytext.json(facts)[:-1]
 
 
 @lru_cache(maxsize=4096)

@@ -81,6 +81,8 @@ def text(value: str | None) -> bytes:
     """Return a TEXT column; NUL and lone surrogates become U+FFFD."""
     if value is None:
         return NULL
+    if value.isalnum() and value.isascii():
+        return value.encode()
     encoded = repair.text(value).encode().replace(b"\\", b"\\\\")
     return encoded.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
 

@@ -10,7 +10,13 @@ import msgspec
 from psycopg import sql
 
 from target_bronze_postgres.load.tables import identifier
-from target_bronze_postgres.load.versions import Head, Outcome, decide, may_need_history
+from target_bronze_postgres.load.versions import (
+    Content,
+    Head,
+    Outcome,
+    decide,
+    may_need_history,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +29,7 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-Content = tuple[bytes, bool]
-"""A content hash, and whether it is a tombstone's."""
-
+_NONE: frozenset[Content] = frozenset()
 _HISTORY = """
     SELECT lineage_id, metadata->>'content_hash', coalesce((metadata->>'deleted')::boolean, false)
     FROM {} WHERE lineage_id = ANY (%b)
@@ -36,13 +40,12 @@ _SOURCE_TIMESTAMP = """
 """
 
 
-@dataclass
-class Row:
+class Row(msgspec.Struct, gc=False):
     """A row to be written. A head of id 0 is that of this row, whose id is not known yet."""
 
     item: Item
     prepared: Prepared
-    outcome: Outcome
+    late: bool
     version: int
     head: Head | None
     source_timestamp: str | None
@@ -91,7 +94,7 @@ class Decider:
         """Decide against ``known``, the heads of the batch's lineages; they are not changed."""
         self._known = known
         self._prepare = prepare
-        self._history: dict[bytes, set[Content]] = defaultdict(set)
+        self._history: dict[bytes, set[Content]] = {}
         self._head_rows: dict[bytes, Row] = {}
         self._undated: dict[tuple[tuple[str, str], int, str], Row] = {}
         self.decisions = Decisions()
@@ -118,7 +121,7 @@ class Decider:
             query = sql.SQL(_HISTORY).format(identifier(table))
             for lineage_id, content_hash, deleted in conn.execute(query, (list(lineages),)):
                 content = bytes.fromhex(content_hash.partition(":")[2]), deleted
-                self._history[lineages[lineage_id]].add(content)
+                self._history.setdefault(lineages[lineage_id], set()).add(content)
 
     def _decide(self, item: Item) -> None:
         tally = self.decisions.tallies[item.stream]
@@ -137,13 +140,14 @@ class Decider:
 
     def _place(self, item: Item, prepared: Prepared, head: Head | None, tally: Tally) -> None:
         content = (prepared.content_hash, prepared.deleted)
-        history = self._history[item.lineage_hash]
-        outcome = decide(head, content, item.extracted, lambda: content in history)
+        outcome = decide(head, content, item.extracted, self._history.get(item.lineage_hash, _NONE))
         if outcome is Outcome.UNCHANGED:
             tally.rows_unchanged += 1
             self._touch(item, head)
             return
-        history.add(content)
+        if head is not None:
+            history = self._history.setdefault(item.lineage_hash, set())
+            history.update((content, (head.content_hash, head.deleted)))
         tally.count(prepared, outcome)
         if item.letter is not None:
             self.decisions.letters.append(item)
@@ -153,17 +157,11 @@ class Decider:
 
     def _write(self, item: Item, prepared: Prepared, outcome: Outcome, head: Head | None) -> None:
         version = 1 if head is None else head.version + 1
-        row = Row(
-            item,
-            prepared,
-            outcome,
-            version,
-            None,
-            prepared.source_timestamp,
-            prepared.partition_key,
-        )
+        late = outcome is Outcome.LATE
+        timestamp, day = prepared.source_timestamp, prepared.partition_key
+        row = Row(item, prepared, late, version, None, timestamp, day)
         self.decisions.rows.append(row)
-        if outcome is Outcome.LATE and head is not None:
+        if late and head is not None:
             self._own(item, head).version = version
             return
         if head is not None and prepared.deleted and prepared.source_timestamp is None:
@@ -212,20 +210,22 @@ class Decider:
 
 def is_same_bytes(item: Item, head: Head) -> bool:
     """Tell whether a record is, byte for byte, what its head came as."""
-    return item.raw_hash == head.raw_hash and not (item.provenance and item.provenance.deleted_at)
+    return item.raw_hash == head.raw_hash and item.provenance.deleted_at is None
 
 
 def _head_of(row: Row, before: Head | None) -> Head:
     item, prepared = row.item, row.prepared
-    times = (item.extracted, None if before is None else before.extracted)
+    extracted = item.extracted
+    if before is not None and before.extracted is not None:
+        extracted = max(before.extracted, before.extracted if extracted is None else extracted)
     return Head(
         version=row.version,
         content_hash=prepared.content_hash,
         # A deletion that only the message tells of is not in the bytes.
-        raw_hash=None if item.provenance and item.provenance.deleted_at else item.raw_hash,
+        raw_hash=item.raw_hash if item.provenance.deleted_at is None else None,
         id=0,
         partition_key=row.partition_key,
-        extracted=max((time for time in times if time is not None), default=None),
+        extracted=extracted,
         seen_version=item.version,
         mine=True,
         deleted=prepared.deleted,

@@ -22,6 +22,7 @@ from target_bronze_postgres.load import ledger, stream
 from target_bronze_postgres.load.ahead import LookAhead
 from target_bronze_postgres.load.batch import Activation, Batch
 from target_bronze_postgres.load.prepare import Preparer
+from target_bronze_postgres.load.reading import ItemReader
 from target_bronze_postgres.load.session import Session
 from target_bronze_postgres.load.signals import StopSignals
 from target_bronze_postgres.load.states import StateWriter
@@ -78,8 +79,9 @@ class Engine:
         try:
             session.run(_prepare_database)
             tables = Tables(settings.default_target_schema, settings.raw_index)
-            self._preparer = Preparer(self._run)
-            self._ahead = LookAhead(self._run, second, tables, self._preparer)
+            preparer = Preparer(self._run)
+            self._reader = ItemReader(preparer)
+            self._ahead = LookAhead(self._run, second, tables, preparer)
             self._writer = Writer(self._run, session, self._ahead, StateWriter(), wake)
             with StopSignals(wake) as self._signals:
                 self._writer.start()
@@ -189,8 +191,8 @@ class Engine:
             self._add(line, message, repairs, self._stream(message))
 
     def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
-        item = self._preparer.item(line, message, repairs, stream)
-        stream.note(item.version, item.extracted)
+        item = self._reader.read(line, message, repairs, stream)
+        stream.note(item.version, item.extracted, item.provenance)
         batch, settings = self._batch, self._run.settings
         batch.add(item, datetime.now(UTC))
         if len(batch.items) >= settings.batch_size_rows or batch.size >= settings.batch_size_bytes:

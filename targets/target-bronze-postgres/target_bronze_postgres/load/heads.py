@@ -65,7 +65,7 @@ def read(conn: Connection, loader_id: UUID, hashes: Iterable[bytes]) -> Heads:
         return {}
     with conn.cursor(binary=True) as cursor:
         cursor.execute(_READ, (loader_id, wanted))
-        return {row[0]: Head(*row[1:]) for row in cursor}
+        return {row[0]: Head(*row[1:]) for row in cursor.fetchall()}
 
 
 def generations(conn: Connection, streams: Collection[StreamKey]) -> dict[StreamKey, int]:
@@ -95,11 +95,12 @@ def write(conn: Connection, loader_id: UUID, before: Heads, after: dict[StreamKe
     new: list[str] = []
     changed: Heads = {}
     touched: Heads = {}
+    loader = str(loader_id)
     for key, heads in after.items():
         names = _names(key)
         for lineage, head in heads.items():
             if (known := before.get(lineage)) is None:
-                new.append(_copy_row(lineage, names, head, str(loader_id)))
+                new.append(_copy_row(lineage, names, head, loader))
             elif known.id != head.id:
                 changed[lineage] = head
             else:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
 
 from target_bronze_postgres.load.stream import Stream  # noqa: TC001 - msgspec reads annotations
+from target_bronze_postgres.record.identity import Key  # noqa: TC001 - likewise
 from target_bronze_postgres.record.provenance import (  # noqa: TC001 - likewise
     RecordProvenance,
 )
@@ -20,11 +20,15 @@ class Letter(msgspec.Struct, gc=False):
 
 
 class Extraction(msgspec.Struct, frozen=True, gc=False):
-    """When a record was extracted: as the tap said it, its UTC day, and its TIMESTAMP literal."""
+    """When a record was extracted, as the tap said it and in UTC.
+
+    ``microseconds`` are since 1970, ``timestamp`` is a TIMESTAMP literal.
+    """
 
     text: str
+    microseconds: int
     day: str
-    timestamp: str
+    timestamp: bytes
 
 
 class Prepared(msgspec.Struct, gc=False):
@@ -48,21 +52,21 @@ class Item(msgspec.Struct, gc=False):
     """A RECORD line, its identity, and what has been found out about it so far.
 
     A keyless record gets its lineage when it is prepared, from its content. ``extracted`` is in
-    microseconds since 1970, UTC; ``version`` is the stream version of ACTIVATE_VERSION.
+    microseconds since 1970; ``version`` is the stream version of ACTIVATE_VERSION.
     """
 
     line: bytes
-    raw: bytes | Raw
+    raw: bytes
     stream: Stream
     raw_hash: bytes
-    parts: list[bytes] | None = None
+    extracted: int | None
+    extraction: Extraction | None
+    version: int | None
+    provenance: RecordProvenance
+    response: bytes
+    repairs: tuple[str, ...]
+    key: Key | None = None
     lineage_id: str = ""
     lineage_hash: bytes = b""
-    extracted: int | None = None
-    extraction: Extraction | None = None
-    version: int | None = None
-    provenance: RecordProvenance | None = None
-    response: bytes = b""
-    repairs: tuple[str, ...] = ()
     prepared: Prepared | None = None
     letter: Letter | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -94,12 +94,13 @@ def record_batch(
     conn: Connection, run: Run, batch: Batch, decisions: Decisions
 ) -> dict[StreamKey, int]:
     """Write all of a batch but its rows and heads; return each stream's new generation."""
-    rows: dict[StreamKey, list[Row]] = {}
+    rows: dict[Stream, list[Row]] = defaultdict(list)
     for row in decisions.rows:
-        rows.setdefault(row.item.stream.key, []).append(row)
+        rows[row.item.stream].append(row)
     generations = {}
     for key, stream in sorted(batch.streams.items()):
-        written = rows.get(key, [])
+        # The SCHEMA of a stream may have changed within the batch.
+        written = [row for other in rows if other.key == key for row in rows[other]]
         generations[key] = _record_stream(conn, stream, decisions, written)
         _record_run(conn, run, batch, stream, decisions)
         _record_days(conn, key, written)
@@ -134,11 +135,6 @@ def _record_run(
 ) -> None:
     tallies = [t for s, t in decisions.tallies.items() if s.key == stream.key]
     counters = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTERS}
-    limits = (
-        item.provenance.api_rate_limit_info
-        for item in reversed(batch.items)
-        if item.stream.key == stream.key and item.provenance is not None
-    )
     parameters = {
         **_names(stream.key),
         **counters,
@@ -150,7 +146,7 @@ def _record_run(
         "target_version": run.target_version,
         "batch": batch.id,
         "state": _state(batch),
-        "rate_limit": _jsonb(next((limit for limit in limits if limit is not None), None)),
+        "rate_limit": _jsonb(stream.rate_limit_info),
     }
     conn.execute(_RUN, parameters)
 

@@ -8,7 +8,6 @@ from psycopg import sql
 
 from target_bronze_postgres.load import copytext
 from target_bronze_postgres.load.tables import identifier
-from target_bronze_postgres.load.versions import Outcome
 from target_bronze_postgres.record.times import timestamp_text
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 _COPIED_AT_ONCE = 500
 _STEPS = ("parse", "look up", "validate", "hash", "version", "copy")
-_CLOSE = {Outcome.LATE: copytext.raw_json(b',"late":true}')}
+_LATE = b',"late":true}'
 
 
 def write_rows(conn: Connection, batch: Batch, rows: list[Row]) -> None:
@@ -44,8 +43,12 @@ def write_rows(conn: Connection, batch: Batch, rows: list[Row]) -> None:
 
 def _new_ids(conn: Connection, table: tuple[str, str], count: int) -> list[int]:
     sequence = sql.Identifier(table[0], table[1] + "_id_seq").as_string()
-    found = conn.execute("SELECT nextval(%s) FROM generate_series(1, %s)", (sequence, count))
-    return [row[0] for row in found]
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(
+            "SELECT array_agg(nextval(%s)) FROM generate_series(1, %s)", (sequence, count)
+        )
+        row = cursor.fetchone()
+    return row[0] if row else []
 
 
 def _line(row: Row, row_id: int, tail: bytes) -> bytes:
@@ -58,7 +61,7 @@ def _line(row: Row, row_id: int, tail: bytes) -> bytes:
         copytext.NULL if timestamp is None else timestamp.encode(),
         row.partition_key.encode(),
         row.prepared.metadata,
-        _CLOSE.get(row.outcome, b"}"),
+        _LATE if row.late else b"}",
         row.prepared.body,
         tail,
     )

@@ -15,7 +15,7 @@ from target_bronze_postgres.record.validation import Validator, known_fields
 
 if TYPE_CHECKING:
     from target_bronze_postgres.load.run import Run
-    from target_bronze_postgres.record.provenance import StreamProvenance
+    from target_bronze_postgres.record.provenance import RecordProvenance, StreamProvenance
     from target_bronze_postgres.singer.messages import Message
 
 
@@ -58,15 +58,18 @@ class Stream:
     table: tuple[str, str] = ("", "")
     seen_versions: set[int] = field(default_factory=set)
     last_extracted: int | None = None
+    rate_limit_info: dict[str, Any] | None = None
 
-    def note(self, version: int | None, extracted: int | None) -> None:
-        """Remember what an ACTIVATE_VERSION will ask: versions seen in this run, and when."""
+    def note(self, version: int | None, extracted: int | None, known: RecordProvenance) -> None:
+        """Remember what an ACTIVATE_VERSION and the catalog will ask of the records so far."""
         if version is not None:
             self.seen_versions.add(version)
         if extracted is not None and (
             self.last_extracted is None or extracted > self.last_extracted
         ):
             self.last_extracted = extracted
+        if known.api_rate_limit_info is not None:
+            self.rate_limit_info = known.api_rate_limit_info
 
     @property
     def key_properties(self) -> tuple[str, ...]:

@@ -20,7 +20,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
+
+
+Content = tuple[bytes, bool]
+"""A content hash, and whether it is a tombstone's."""
 
 
 class Outcome(Enum):
@@ -56,17 +60,18 @@ class Head(msgspec.Struct, gc=False):
 
 def decide(
     head: Head | None,
-    content: tuple[bytes, bool],
+    content: Content,
     extracted: int | None,
-    in_history: Callable[[], bool],
+    history: Collection[Content],
 ) -> Outcome:
     """Decide on a record.
 
     Args:
         head: The head of its lineage, if there is one.
-        content: Its content hash, and whether it is a tombstone.
+        content: What it says.
         extracted: When it was extracted, in microseconds since 1970.
-        in_history: Tells whether the lineage ever had this content; asked only where it matters.
+        history: Contents that the lineage had before its head; it may be empty where
+            :func:`may_need_history` says that it does not matter.
     """
     if head is None:
         return Outcome.NEW
@@ -77,7 +82,7 @@ def decide(
     later = timed and extracted > head.extracted  # type: ignore[operator] # likewise
     if later or (head.mine and not earlier):
         return Outcome.CHANGED
-    if in_history():
+    if content in history:
         return Outcome.UNCHANGED
     return Outcome.LATE if earlier else Outcome.CHANGED
 

@@ -18,7 +18,7 @@ from target_bronze_postgres.load.item import Letter
 from target_bronze_postgres.load.rows import write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from target_bronze_postgres.load.ahead import LookAhead
     from target_bronze_postgres.load.batch import Batch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.session import Session
     from target_bronze_postgres.load.states import StateWriter
-    from target_bronze_postgres.load.stream import StreamKey
+    from target_bronze_postgres.load.stream import Stream, StreamKey
 
     Connection = psycopg.Connection[Any]
 
@@ -183,7 +183,7 @@ class Writer(threading.Thread):
         )
 
     def _refusal(self, item: Item) -> str | None:
-        raw = bytes(item.raw).decode("utf-8", "replace")
+        raw = item.raw.decode("utf-8", "replace")
         try:
             self._session.run(lambda conn: conn.execute("SELECT %s::jsonb IS NULL", (raw,)))
         except _REFUSALS as error:
@@ -191,9 +191,12 @@ class Writer(threading.Thread):
         return None
 
 
-def _by_stream(items: Iterable[Item], changed: Heads) -> dict[StreamKey, Heads]:
-    keys = {item.lineage_hash: item.stream.key for item in items}
-    grouped: dict[StreamKey, Heads] = defaultdict(dict)
+def _by_stream(items: list[Item], changed: Heads) -> dict[StreamKey, Heads]:
+    keys = {item.lineage_hash: item.stream for item in items}
+    grouped: dict[Stream, Heads] = defaultdict(dict)
     for lineage, head in changed.items():
         grouped[keys[lineage]][lineage] = head
-    return grouped
+    by_key: dict[StreamKey, Heads] = defaultdict(dict)
+    for stream, heads_of_stream in grouped.items():
+        by_key[stream.key].update(heads_of_stream)
+    return by_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -45,7 +46,7 @@ def lineage_hash(lineage_id: str) -> bytes:
 
 def keyed_lineage_id(prefix: str, parts: Sequence[str]) -> str:
     """Return the lineage_id of a record with a key."""
-    lineage_id = prefix + "/".join(map(encode_part, parts))
+    lineage_id = prefix + "/".join([encode_part(part) for part in parts])
     if len(lineage_id) <= limits.LINEAGE_ID_BYTES:
         return lineage_id
     return prefix + "#" + _hash(lineage_id, b"key")
@@ -72,10 +73,59 @@ def value_text(value: Any) -> str | None:
     return canonical(value).decode()
 
 
-def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes | Raw], Any] | None:
+class Key(msgspec.Struct, frozen=True, gc=False):
+    """A record's key: each part as text, and all of it as the source has it."""
+
+    texts: tuple[str, ...]
+    raw_id: str
+
+
+class KeyReader:
+    """Reads a record's key without decoding the rest of the record.
+
+    A missing or null part makes a record keyless; 0, "" and false are keys.
+    """
+
+    def __init__(self, key_properties: Sequence[str]) -> None:
+        """Make a reader of the named top-level members; no names means a keyless stream."""
+        self.key_properties = tuple(key_properties)
+        fields = tuple(f"f{number}" for number in range(len(key_properties)))
+        self._decode = _decoder(fields, self.key_properties)
+        self._parts: Callable[[Any], Any] | None = attrgetter(*fields) if fields else None
+
+    def read(self, record: bytes) -> Key | None:
+        """Return the key of a record's JSON, None where it has no whole key.
+
+        Raises:
+            msgspec.DecodeError: The record is no JSON that msgspec takes; UnicodeDecodeError and
+                RecursionError likewise.
+            Unstorable: A part of the key is nothing that JSONB holds.
+        """
+        if self._parts is None:
+            return None
+        if self._decode is None:
+            return self.read_decoded(decode(record))
+        try:
+            found = self._parts(self._decode(record))
+        except msgspec.ValidationError:  # no object
+            return None
+        if type(found) is Raw:
+            part = bytes(found)
+            text = part_text(part) if part else None
+            return None if text is None else Key((text,), text)
+        return _key([bytes(part) for part in found])
+
+    def read_decoded(self, record: Any) -> Key | None:
+        """Return the key of a decoded record, None where it has no whole key."""
+        if not isinstance(record, dict) or not self.key_properties:
+            return None
+        return _key([canonical(record.get(name)) for name in self.key_properties])
+
+
+def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes], Any] | None:
     try:
         struct = msgspec.defstruct(
-            "Key",
+            "KeyParts",
             [(field, Raw, _ABSENT) for field in fields],
             rename=dict(zip(fields, names, strict=True)),
             gc=False,
@@ -85,47 +135,9 @@ def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes | R
     return msgspec.json.Decoder(struct).decode
 
 
-def _parts_by_name(record: bytes | Raw, names: Sequence[str]) -> list[bytes]:
-    members = decode(record)
-    if not isinstance(members, dict):
-        return [b""]
-    return [canonical(members[name]) if name in members else b"" for name in names]
-
-
-class KeyReader:
-    """Reads a record's key without decoding the rest of the record."""
-
-    def __init__(self, key_properties: Sequence[str]) -> None:
-        """Make a reader of the named top-level members; no names means a keyless stream."""
-        self.key_properties = tuple(key_properties)
-        self._fields = [f"f{number}" for number in range(len(key_properties))]
-        self._decode = _decoder(self._fields, self.key_properties)
-
-    def read(self, record: bytes | Raw) -> list[bytes] | None:
-        """Return the raw JSON of each key part, or None where the record has no whole key.
-
-        A missing or null part makes a record keyless; 0, "" and false are keys.
-
-        Raises:
-            msgspec.DecodeError: The record is no JSON that msgspec takes.
-        """
-        if not self._fields:
-            return None
-        if self._decode is None:
-            parts = _parts_by_name(record, self.key_properties)
-        else:
-            try:
-                key = self._decode(record)
-            except msgspec.ValidationError:  # no object
-                return None
-            parts = [bytes(getattr(key, field)) for field in self._fields]
-        return None if any(part in {b"", b"null"} for part in parts) else parts
-
-
-def raw_id(parts: Sequence[bytes], texts: Sequence[str]) -> str:
-    """Return the key as the source has it: its text, or a JSON array of several parts as text."""
-    return (
-        texts[0]
-        if len(parts) == 1
-        else "[" + ",".join(p.decode("utf-8", "replace") for p in parts) + "]"
-    )
+def _key(parts: list[bytes]) -> Key | None:
+    texts = [part_text(part) if part else None for part in parts]
+    if None in texts:
+        return None
+    raw_id = texts[0] if len(parts) == 1 else f"[{b','.join(parts).decode('utf-8', 'replace')}]"
+    return Key(tuple(text or "" for text in texts), raw_id or "")

@@ -21,9 +21,12 @@ class Pointer:
             raise ValueError(f"{text!r} is no JSON pointer: it must begin with a slash")
         self.text = text
         self._parts = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
+        self._single = self._parts[0] if len(self._parts) == 1 else None
 
     def get(self, value: Any) -> Any:
         """Return what stands at the pointer, or :data:`MISSING`."""
+        if self._single is not None and type(value) is dict:
+            return value.get(self._single, MISSING)
         for part in self._parts:
             value = _step(value, part)
             if value is MISSING:

@@ -67,16 +67,15 @@ class Checks:
             self.status = status
 
 
-def metrics(record: Any, known: frozenset[str] | None) -> tuple[int, int, int]:
-    """Return the numbers of top-level members, of null ones, and of those that no schema names."""
+def count(record: Any, known: frozenset[str] | None) -> tuple[tuple[int, int, int], frozenset[str]]:
+    """Return the numbers of top-level members, of null and of unknown ones, and the unknown names.
+
+    Unknown is what the schema does not name; a schema that names nothing knows all.
+    """
     if not isinstance(record, dict):
-        return 0, 0, 0
-    unknown = 0 if known is None else len(record.keys() - known)
-    return len(record), list(record.values()).count(None), unknown
-
-
-def unknown_fields(record: Any, known: frozenset[str] | None) -> frozenset[str]:
-    """Return the top-level members that the schema does not name."""
-    if known is None or not isinstance(record, dict) or record.keys() <= known:
-        return _NOTHING
-    return frozenset(record.keys() - known)
+        return (0, 0, 0), _NOTHING
+    nulls = list(record.values()).count(None)
+    if known is None or record.keys() <= known:
+        return (len(record), nulls, 0), _NOTHING
+    unknown = frozenset(record.keys() - known)
+    return (len(record), nulls, len(unknown)), unknown

@@ -10,8 +10,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from singer_sdk.helpers import capabilities as sdk
-
 from target_bronze_postgres.errors import SettingsError
 from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
 from target_bronze_postgres.settings.sources import PREFIX, Found, Sources
@@ -23,18 +21,18 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = CONFIG_JSONSCHEMA["properties"]
 
 # Settings that singer-sdk gives to other targets.
 SDK_SETTINGS: Final = frozenset(
-    name
-    for schema in (
-        sdk.ADD_RECORD_METADATA_CONFIG,
-        sdk.TARGET_LOAD_METHOD_CONFIG,
-        sdk.ACTIVATE_VERSION_CONFIG,
-        sdk.TARGET_HARD_DELETE_CONFIG,
-        sdk.FLATTENING_CONFIG,
-        sdk.BATCH_CONFIG,
-        sdk.STREAM_MAPS_CONFIG,
-    )
-    for name in schema["properties"]
-    if name not in PROPERTIES
+    {
+        "add_record_metadata",
+        "batch_config",
+        "faker_config",
+        "flattening_enabled",
+        "flattening_max_depth",
+        "flattening_max_key_length",
+        "flattening_separator",
+        "hard_delete",
+        "load_method",
+        "process_activate_version_messages",
+    }
 )
 
 # What other PostgreSQL targets call these settings: too far from ours to be found by likeness.

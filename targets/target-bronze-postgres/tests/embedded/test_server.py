@@ -75,6 +75,33 @@ def test_second_start_changes_nothing(running: EmbeddedServer) -> None:
     assert postmaster(running) == pid
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PGOPTIONS", "-c nonsense=1"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGSSLNEGOTIATION", "direct"),
+        ("PGSSLMODE", "verify-full"),
+        ("PGHOSTADDR", "192.0.2.1"),
+        ("PGCLIENTENCODING", "nonsense"),
+    ],
+)
+def test_libpqs_variables_do_not_hide_a_live_server(
+    running: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert running.is_running()
+    assert running.start() == running.parameters()
+
+
+def test_a_variable_that_cannot_be_overruled_is_named(
+    running: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Nowhere/Nothing")
+    with pytest.raises(ServerError, match=r'"TimeZone": "Nowhere/Nothing": mend PGTZ'):
+        running.start()
+
+
 def test_stop_tells_whether_it_ran(running: EmbeddedServer) -> None:
     assert running.is_running()
     assert running.stop()

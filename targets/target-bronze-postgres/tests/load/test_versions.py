@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bronze_postgres.load.versions import Head, Outcome, decide, may_need_history
+from target_bronze_postgres.load.versions import Content, Head, Outcome, decide, may_need_history
 from tests.messages import record, schema
 
 if TYPE_CHECKING:
     from tests.conftest import Load, Query
 
-Content = tuple[bytes, bool]
 Reading = tuple[str, int | None]
 """A content, and the time at which it was extracted."""
 
@@ -36,13 +35,9 @@ class Lineage:
 
     def _read(self, content: Content, extracted: int | None) -> None:
         head = self.head
-
-        def in_history() -> bool:
-            assert head is not None
-            assert may_need_history(head, extracted)
-            return content in {row for row, _ in self.rows}
-
-        outcome = decide(head, content, extracted, in_history)
+        needed = head is not None and may_need_history(head, extracted)
+        history = {row for row, _ in self.rows} if needed else set()
+        outcome = decide(head, content, extracted, history)
         times = (extracted, None if head is None else head.extracted)
         latest = max((time for time in times if time is not None), default=None)
         if outcome is Outcome.UNCHANGED:

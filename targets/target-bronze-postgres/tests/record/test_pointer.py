@@ -15,7 +15,8 @@ RECORD: dict[str, Any] = {
     "a/b": 1,
     "m~n": 2,
     "": 3,
-    "0": {"01": 4},
+    "~1": 4,
+    "0": {"01": 5},
 }
 
 
@@ -29,7 +30,8 @@ RECORD: dict[str, Any] = {
         ("/a~1b", 1),
         ("/m~0n", 2),
         ("/", 3),
-        ("/0/01", 4),
+        ("/~01", 4),
+        ("/0/01", 5),
         ("/missing", MISSING),
         ("/start/x", MISSING),
         ("/null/x", MISSING),
@@ -39,7 +41,6 @@ RECORD: dict[str, Any] = {
         ("/summary/id", MISSING),
         ("/a/b", MISSING),
         ("/m~n/", MISSING),
-        ("/~01", MISSING),
     ],
 )
 def test_get(text: str, found: Any) -> None:

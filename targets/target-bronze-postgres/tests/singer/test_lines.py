@@ -152,7 +152,12 @@ def test_silence_ends_at_the_timeout(pipes: Pipes) -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_no_time_left(pipes: Pipes, timeout: float) -> None:
+    waker = threading.Timer(5, pipes.wake)
+    waker.start()
     assert list(pipes.reader.read(timeout)) == []
+    assert waker.is_alive()  # it did not wait for this
+    waker.cancel()
+    waker.join()
     pipes.write(b"a\n", end=True)
     lines: list[bytes] = []
     deadline = time.monotonic() + 10

@@ -1,0 +1,1 @@
+"""Loads, against plain COPY; ``make bench`` runs them."""
