@@ -37,15 +37,10 @@ def table(declared: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def row(name: str, schema: Mapping[str, Any]) -> str:
-    """Return a setting as a row of the table.
-
-    Raises:
-        ValueError: The description does not end with its default.
-    """
+    """Return a setting as a row of the table; its default ends its description."""
     found = DEFAULT.fullmatch(schema["description"])
-    if found is None:
-        raise ValueError(f"the description of {name} must end with `Default: ….` or `No default.`")
-    meaning, default, consequence = found.groups()
+    # The SDK describes its own settings otherwise.
+    meaning, default, consequence = found.groups() if found else (schema["description"], None, "")
     notes = [meaning, *_values(schema), *(["Secret."] if schema.get("secret") else [])]
     cells = (f"`{name}`", default or f"none{consequence}", " ".join(notes))
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

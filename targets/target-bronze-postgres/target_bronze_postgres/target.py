@@ -6,7 +6,8 @@ import logging
 import sys
 import tempfile
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target
 from singer_sdk.exceptions import RecordsWithoutSchemaException
@@ -22,13 +23,13 @@ from target_bronze_postgres.load.engine import Engine
 from target_bronze_postgres.load.mapping import StreamMaps
 from target_bronze_postgres.load.run import PACKAGE, Run
 from target_bronze_postgres.settings.database import resolve_database
+from target_bronze_postgres.settings.files import read_config
 from target_bronze_postgres.settings.resolve import load_settings
 from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator
-    from typing import ClassVar
+    from collections.abc import Callable, Iterator, Sequence
 
     import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -48,6 +49,26 @@ class RecordsWithoutSchemaError(MissingSchemaError, RecordsWithoutSchemaExceptio
     """A message of a stream comes before the stream's SCHEMA, as the SDK's users catch it."""
 
 
+@dataclass(frozen=True)
+class ConfigFiles:
+    """What ``--config`` names, read only when the SDK asks for it: logging is set up by then.
+
+    The SDK's own reader would answer a missing or broken file with a traceback.
+    """
+
+    files: Sequence[str]
+    parse_env: ClassVar[bool] = False  # the environment is always read, by load_settings
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings of all files; of several, the later ones win.
+
+        Raises:
+            SettingsError: A file cannot be read or is no JSON object.
+        """
+        return read_config(self.files)
+
+
 class MessageLoop(SingerReader):
     """Stands where the SDK reads messages, and runs the :class:`Engine` instead.
 
@@ -64,7 +85,10 @@ class MessageLoop(SingerReader):
         """Load all messages of a file, or of stdin, and return how many came of each type."""
         target = resolve_database(self.settings)
         version = TargetBronzePostgres.plugin_version
-        logger.info("%s: rows go to %s (set by %s)", version, target.label, target.origin)
+        chosen = (
+            "no setting names one" if target.origin == "embedded" else f"set by {target.origin}"
+        )
+        logger.info("%s: rows go to %s (%s)", version, target.label, chosen)
         maps = self.settings.stream_maps
         mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
         engine = Engine(Run(self.settings), target, mapping)
@@ -156,6 +180,11 @@ class TargetBronzePostgres(Target):
         """Print the version; at the start of a run the first line says where rows go instead."""
         if print_fn != cls.logger.info:
             super().print_version(print_fn)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ARG003 - click's signature
+        """Leave reading to :meth:`invoke`, where trouble is one line."""
+        return ConfigFiles(value)
 
     @classmethod
     def invoke(cls, **options: Any) -> None:

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.helpers.capabilities import STREAM_MAPS_CONFIG
 from singer_sdk.testing import get_target_test_class, target_test_streams
 from singer_sdk.testing.suites import SingerTestSuite
 from singer_sdk.testing.target_tests import TargetRecordMissingRequiredProperty
@@ -65,6 +66,12 @@ def test_a_schema_without_properties_is_taken(load: Load, query: Query) -> None:
     assert query("SELECT stream, schema FROM bronze_ops.streams") == [
         ("test_invalid_schema", {"type": "object"})
     ]
+
+
+def test_stream_maps_are_declared_as_the_sdk_declares_them() -> None:
+    declared = TargetBronzePostgres.config_jsonschema["properties"]
+    for name in ("stream_maps", "stream_map_config"):
+        assert declared[name] == STREAM_MAPS_CONFIG["properties"][name]
 
 
 def test_states_are_relayed_in_order(load: Load) -> None:

@@ -19,5 +19,11 @@ JSONB_BYTES = 268_435_455
 JSON_DEPTH = 500
 """Levels of nesting that are stored: what every supported Python decodes."""
 
+BIGINT = (-(2**63), 2**63 - 1)
+"""Smallest and largest BIGINT."""
+
+NAME_BYTES = 500
+"""Longest name of a source, account or stream; three of them share a b-tree entry."""
+
 LINEAGE_ID_BYTES = 200
 """Longest lineage_id; a b-tree entry holds about 2,700 bytes."""

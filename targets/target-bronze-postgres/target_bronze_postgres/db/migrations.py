@@ -97,11 +97,22 @@ def migrate(conn: Connection) -> list[str]:
             return _apply_missing(conn)
     except psycopg.Error as error:
         if error.sqlstate in sqlstate.RIGHTS:
-            raise RightsError(
-                f"The bronze tables are missing or old, and role {conn.info.user} may not make "
-                "them: run `bronze db migrate` as the owner of the database."
-            ) from error
+            raise RightsError(_lacking(conn)) from error
         raise
+
+
+def _lacking(conn: Connection) -> str:
+    role = conn.info.user
+    row = conn.execute(_EXISTS).fetchone()
+    if row is not None and row[0]:
+        return (
+            f"Role {role} may not use the bronze tables, or not bring them up to date: run "
+            f"`bronze db migrate --roles` as their owner, then GRANT bronze_loader TO {role}."
+        )
+    return (
+        f"The bronze tables are missing, and role {role} may not make them: run "
+        "`bronze db migrate` as the owner of the database."
+    )
 
 
 def create_roles(conn: Connection) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_bronze_postgres.load.run import Run
-    from target_bronze_postgres.load.stream import Stream
+    from target_bronze_postgres.record.pointer import Pointer
     from target_bronze_postgres.record.provenance import RecordProvenance, StreamProvenance
     from target_bronze_postgres.record.quality import Checks
 
@@ -107,14 +107,20 @@ def _score_and_checks(results: tuple[tuple[str, bool | None], ...]) -> bytes:
     return score + copytext.TAB + copytext.json(dict(results))
 
 
-def parents(stream: Stream, record: Any) -> bytes:
-    """Return parent_lineage_ids: of the record that the SCHEMA's ``parent`` points to, if any."""
-    if stream.parent_prefix is None:
+def parents(prefix: str | None, pointers: Sequence[Pointer], record: Any) -> bytes:
+    """Return parent_lineage_ids: of the record that the SCHEMA's ``parent`` points to, if any.
+
+    Args:
+        prefix: The lineage prefix of the parent's stream; None where there is no parent.
+        pointers: Where the parent's key stands in the record.
+        record: The decoded record.
+    """
+    if prefix is None:
         return copytext.NULL
-    values = [pointer.get(record) for pointer in stream.parent_key]
+    values = [pointer.get(record) for pointer in pointers]
     texts = [None if value is MISSING else identity.value_text(value) for value in values]
     parts = [text for text in texts if text is not None]
     if len(parts) < len(texts):
         return copytext.NULL
     # A lineage_id holds no character that an array literal would have to quote.
-    return b"{" + identity.keyed_lineage_id(stream.parent_prefix, parts).encode() + b"}"
+    return b"{" + identity.keyed_lineage_id(prefix, parts).encode() + b"}"

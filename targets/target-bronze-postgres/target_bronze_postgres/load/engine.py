@@ -22,7 +22,7 @@ from target_bronze_postgres.load import ledger, stream
 from target_bronze_postgres.load.ahead import LookAhead
 from target_bronze_postgres.load.batch import Activation, Batch
 from target_bronze_postgres.load.prepare import Preparer
-from target_bronze_postgres.load.reading import ItemReader
+from target_bronze_postgres.load.reading import ItemReader, is_version
 from target_bronze_postgres.load.session import Session
 from target_bronze_postgres.load.signals import StopSignals
 from target_bronze_postgres.load.states import StateWriter
@@ -210,7 +210,7 @@ class Engine:
 
     def _handle_activate_version(self, message: Message) -> None:
         found, version = self._stream(message), message.version
-        if type(version) is not int:
+        if not is_version(version):
             raise InputError("an ACTIVATE_VERSION whose version is no whole number: fix the tap.")
         if version in found.seen_versions:
             self._batch.add_stream(found)

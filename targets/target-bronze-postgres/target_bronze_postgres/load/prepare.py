@@ -174,16 +174,16 @@ def _metadata(
 
 
 def _body(item: Item, record: Any, quality_columns: bytes) -> bytes:
-    extraction = item.extraction
+    extraction, stream = item.extraction, item.stream
     return copytext.TAB.join(
         (
             copytext.raw_json(item.raw),
             copytext.NULL if item.key is None else copytext.text(item.key.raw_id),
             item.lineage_id.encode(),
-            columns.parents(item.stream, record),
+            columns.parents(stream.parent_prefix, stream.parent_key, record),
             copytext.NULL if extraction is None else extraction.timestamp,
             quality_columns,
             item.response,
-            item.stream.constants,
+            stream.constants,
         )
     )

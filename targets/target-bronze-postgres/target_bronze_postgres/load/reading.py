@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_bronze_postgres.db import limits
 from target_bronze_postgres.load import columns
 from target_bronze_postgres.load.item import Extraction, Item
 from target_bronze_postgres.record import identity, provenance, repair, times
@@ -51,7 +52,7 @@ class ItemReader:
             raw_hash=raw_hash(raw),
             extracted=None if extraction is None else extraction.microseconds,
             extraction=extraction,
-            version=message.version if type(message.version) is int else None,
+            version=message.version if is_version(message.version) else None,
             provenance=known,
             response=response,
             repairs=repairs,
@@ -81,6 +82,11 @@ class ItemReader:
                 self._responses.clear()
             self._responses[key] = found
         return found
+
+
+def is_version(value: Any) -> bool:
+    """Tell whether a message's version is one: a whole number that a BIGINT holds."""
+    return type(value) is int and limits.BIGINT[0] <= value <= limits.BIGINT[1]
 
 
 def _identify(item: Item) -> None:

@@ -76,6 +76,8 @@ class Session:
     def _attempt(self, work: Callable[[Connection], T]) -> T:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._target, application_name=self._name)
+            # A stricter default would read the heads as they were before the locks were had.
+            self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         try:
             return work(self._connection)
         except psycopg.Error as error:
@@ -87,8 +89,9 @@ class Session:
 def _log_retry(details: Details) -> None:
     error = details.get("exception")
     logger.warning(
-        "The database went away (%s); trying again in %.1f s",
+        "The database does not answer (%s); try %d follows in %.1f s",
         _short(error) if isinstance(error, psycopg.Error) else error,
+        details["tries"] + 1,
         details.get("wait", 0),
     )
 

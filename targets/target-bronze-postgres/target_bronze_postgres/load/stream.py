@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from target_bronze_postgres.db import limits
 from target_bronze_postgres.errors import InputError, SettingsError
 from target_bronze_postgres.load import columns
 from target_bronze_postgres.record import identity, provenance, repair, times
@@ -96,6 +97,7 @@ def build(message: Message, run: Run) -> Stream:
             "(or TARGET_BRONZE_POSTGRES_SOURCE) to a name such as github."
         )
     account = known.account or run.settings.account
+    _check_lengths(source=source, account=account, stream=name)
     timestamp, form = _timestamp(known, bookmarks)
     return Stream(
         name=name,
@@ -119,11 +121,19 @@ def build(message: Message, run: Run) -> Stream:
     )
 
 
+def _check_lengths(**names: str) -> None:
+    for what, name in names.items():
+        if len(name.encode("utf-8", "replace")) > limits.NAME_BYTES:
+            raise InputError(
+                f"a SCHEMA whose {what} has a name of over {limits.NAME_BYTES} bytes: shorten it."
+            )
+
+
 def _schema(message: Message) -> Any:
     try:
         schema = decode(message.schema)
     except Unstorable as error:
-        raise InputError(f"a SCHEMA of stream {message.stream!r} that is no JSON.") from error
+        raise InputError(f"a SCHEMA of stream {message.stream!r} that is odd: {error}.") from error
     if not isinstance(schema, dict | bool):
         raise InputError(f"a SCHEMA of stream {message.stream!r} without a schema.")
     return schema
@@ -133,12 +143,13 @@ def _names(value: Any, member: str) -> list[str]:
     names = [value] if isinstance(value, str) else value or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"a SCHEMA whose {member} is no list of names.")
-    return list(dict.fromkeys(names))
+    # Records come with NUL repaired, so the names of their members do too.
+    return list(dict.fromkeys(map(repair.text, names)))
 
 
 def _pointers(texts: tuple[str, ...], member: str) -> list[Pointer]:
     try:
-        return [Pointer(text) for text in texts]
+        return [Pointer(repair.text(text)) for text in texts]
     except ValueError as error:
         raise InputError(f"a SCHEMA whose bronze.{member} is wrong: {error}.") from error
 

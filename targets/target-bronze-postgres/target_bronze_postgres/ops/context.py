@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +11,13 @@ import psycopg
 
 from target_bronze_postgres.db import sqlstate
 from target_bronze_postgres.db.connect import connect
-from target_bronze_postgres.errors import BronzeError, DatabaseError, RightsError, SettingsError
-from target_bronze_postgres.settings import Settings, load_settings, resolve_database
+from target_bronze_postgres.errors import BronzeError, DatabaseError, RightsError
+from target_bronze_postgres.settings import (
+    Settings,
+    load_settings,
+    read_config,
+    resolve_database,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,35 +75,6 @@ class BronzeGroup(click.Group):
             context = ctx.find_object(Context)
             label = context.target.label if context else "the database"
             raise _one_line(_database_error(error, label)) from error
-
-
-def read_config(files: Sequence[str]) -> dict[str, Any]:
-    """Merge config files as singer-sdk does; ``ENV`` is no file, the environment is always read.
-
-    Raises:
-        SettingsError: A file cannot be read or is no JSON object.
-    """
-    return {
-        name: value
-        for file in files
-        if file != "ENV"
-        for name, value in _read_object(Path(file)).items()
-    }
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file."""
-    try:
-        config = json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        # Not with the parser's words: they may quote a password.
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise SettingsError(f"{path} is not JSON{line}: mend the file") from None
-    if not isinstance(config, dict):
-        raise SettingsError(f"{path} is not a JSON object: write the settings between {{ and }}")
-    return config
 
 
 def _database_error(error: psycopg.Error, label: str) -> DatabaseError:

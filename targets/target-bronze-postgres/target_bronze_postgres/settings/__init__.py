@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from target_bronze_postgres.settings.database import DatabaseTarget, resolve_database
+from target_bronze_postgres.settings.files import read_config
 from target_bronze_postgres.settings.resolve import Settings, load_settings
 from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
 
@@ -11,5 +12,6 @@ __all__ = [
     "DatabaseTarget",
     "Settings",
     "load_settings",
+    "read_config",
     "resolve_database",
 ]

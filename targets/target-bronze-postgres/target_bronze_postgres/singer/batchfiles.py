@@ -67,6 +67,8 @@ def _read_file(path: Path, *, compressed: bool) -> Iterator[bytes]:
             for line in file:
                 if stripped := line.strip():
                     yield stripped
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: NUL in the path
-        reason = getattr(error, "strerror", None) or type(error).__name__
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"a BATCH whose file {path} is no whole gzip file.") from error
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"a BATCH whose file {path} cannot be read: {reason}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,7 +16,6 @@ from target_bronze_postgres.errors import ServerError
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def test_wheel_is_found_without_importing_it(python: Callable[..., subprocess.Popen[str]]) -> None:
@@ -124,3 +124,21 @@ def test_chosen_programs_in_a_private_folder_are_not_copied(tmp_path: Path) -> N
         (folder / program).touch(mode=0o700)
     with pytest.raises(ServerError, match="readable for the account"):
         EmbeddedServer(tmp_path / "home", bin_dir=folder).start()
+
+
+@pytest.mark.extra
+def test_the_oldest_postgresql_runs_below_a_private_folder(
+    tmp_path: Path, stop_after: Callable[[EmbeddedServer], EmbeddedServer]
+) -> None:
+    """PostgreSQL 15 goes to its programs' folder and back; newer ones stay where they are."""
+    oldest = Path("/usr/lib/postgresql/15/bin")
+    if not (oldest / "initdb").is_file():
+        pytest.skip(f"there is no PostgreSQL 15 in {oldest}")
+    (tmp_path / "private").mkdir(mode=0o700)
+    server = stop_after(EmbeddedServer(tmp_path / "private" / "home", bin_dir=oldest))
+    server.start()
+    assert server.stop()
+    server.passfile.unlink()
+    with psycopg.connect("", **server.start()) as connection:  # type: ignore[arg-type]  # all strings
+        assert connection.info.server_version // 10_000 == 15
+        assert connection.execute("SELECT current_database()").fetchone() == ("ib_data",)

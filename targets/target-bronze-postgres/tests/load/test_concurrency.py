@@ -66,6 +66,10 @@ def test_heads_looked_up_ahead_are_not_trusted_when_another_loader_wrote(
     load: Load, pipe: Pipe, query: Query, database: str
 ) -> None:
     """Both loaders find no head of the new record; the second one writes after the first."""
+    strict = "default_transaction_isolation = serializable"
+    query(
+        f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {strict}', current_database()); END $$"
+    )
     load(schema(), record(id=0))
     processes = [pipe() for _ in range(2)]
     with psycopg.connect(database) as holder:

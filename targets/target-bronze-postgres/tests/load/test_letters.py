@@ -111,6 +111,8 @@ def test_nul_in_every_name_does_not_stop_a_run(load: Load, query: Query) -> None
     assert query("SELECT source, account, stream FROM bronze_ops.runs") == [
         ("s\ufffd", "a\ufffd", "u\ufffd")
     ]
+    [table] = query("SELECT table_name FROM bronze_ops.sources")
+    assert query(f"SELECT raw_id, validation_status FROM {table}") == [("1", "warning")]
     assert query("SELECT state FROM bronze_ops.runs") == [r'{"x": "\u0000"}']
 
 
@@ -134,6 +136,12 @@ def test_byte_order_mark_blank_lines_and_line_ends(load: Load, query: Query) -> 
         (b'{"type": "ACTIVATE_VERSION", "stream": "users"}\n', "Line 4 .* no whole number"),
         (b'{"type": "SCHEMA", "schema": {}}\n', "Line 4 .* without a stream"),
         (b'{"type": "SCHEMA", "stream": "a"}\n', "Line 4 .* without a schema"),
+        (b'{"type": "SCHEMA", "stream": "a", "schema": NaN}\n', "Line 4 .* NaN is no JSON number"),
+        (b'{"type": "SCHEMA", "stream": "%b", "schema": {}}\n' % (b"a" * 501), "over 500 bytes"),
+        (
+            b'{"type": "ACTIVATE_VERSION", "stream": "users", "version": 9223372036854775808}\n',
+            "Line 4 .* no whole number",
+        ),
         (b'{"type": "RECORD", "stream": 5, "record": {}}\n', "Line 4 .* stream is no string"),
         (
             b'{"type": "RECORD", "stream": "users", "record": {}, "bronze": {"file_size": "x"}}\n',

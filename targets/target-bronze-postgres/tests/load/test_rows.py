@@ -172,6 +172,14 @@ def test_a_record_without_its_key_lands_by_its_content(load: Load, query: Query,
     assert query("SELECT rows_new, rows_unchanged, invalid FROM bronze_ops.runs") == [(1, 1, 1)]
 
 
+def test_a_version_that_no_bigint_holds_is_none(load: Load, query: Query) -> None:
+    load(schema(), record(id=1) | {"version": 2**63}, record(id=2) | {"version": -(2**63)})
+    assert query("SELECT metadata->>'stream_version' FROM bronze_x ORDER BY raw_id") == [
+        None,
+        str(-(2**63)),
+    ]
+
+
 def test_a_keyless_stream_keeps_each_content_once(load: Load, query: Query) -> None:
     load(schema(key_properties=[]), record(id=1), record(id=2), record(id=1))
     assert query("SELECT version, validation_status FROM bronze_x") == [(1, "valid")] * 2

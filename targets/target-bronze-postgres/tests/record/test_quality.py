@@ -71,30 +71,18 @@ def test_invalid_outweighs_a_warning(odd_first: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "known", "counts"),
+    ("record", "known", "counts", "unknown"),
     [
-        ({}, frozenset("ab"), (0, 0, 0)),
-        ({"a": None, "b": 0, "c": "", "d": None}, frozenset("ab"), (4, 2, 2)),
-        ({"a": None}, frozenset(), (1, 1, 1)),
-        ({"a": None}, None, (1, 1, 0)),
-        ({"a": False}, frozenset("a"), (1, 0, 0)),
-        ([None], frozenset("a"), (0, 0, 0)),
-        ("x", None, (0, 0, 0)),
+        ({}, frozenset("ab"), (0, 0, 0), set()),
+        ({"a": None, "b": 0, "c": "", "d": None}, frozenset("ab"), (4, 2, 2), {"c", "d"}),
+        ({"a": None}, frozenset(), (1, 1, 1), {"a"}),
+        ({"a": None}, None, (1, 1, 0), set()),
+        ({"a": False}, frozenset("ab"), (1, 0, 0), set()),
+        ([None], frozenset("a"), (0, 0, 0), set()),
+        ("x", None, (0, 0, 0), set()),
     ],
 )
-def test_metrics(record: Any, known: frozenset[str] | None, counts: tuple[int, int, int]) -> None:
-    assert quality.metrics(record, known) == counts
-
-
-@pytest.mark.parametrize(
-    ("record", "known", "unknown"),
-    [
-        ({"a": 1, "b": 2}, frozenset("a"), {"b"}),
-        ({"a": 1}, frozenset("ab"), set()),
-        ({"a": 1}, frozenset(), {"a"}),
-        ({"a": 1}, None, set()),
-        (["a"], frozenset(), set()),
-    ],
-)
-def test_unknown_fields(record: Any, known: frozenset[str] | None, unknown: set[str]) -> None:
-    assert quality.unknown_fields(record, known) == unknown
+def test_counts(
+    record: Any, known: frozenset[str] | None, counts: tuple[int, int, int], unknown: set[str]
+) -> None:
+    assert quality.count(record, known) == (counts, frozenset(unknown))

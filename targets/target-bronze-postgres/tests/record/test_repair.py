@@ -104,6 +104,7 @@ def mended(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_names_for_text_columns(text: str) -> None:
     assert repair.text(text) == mended(text)

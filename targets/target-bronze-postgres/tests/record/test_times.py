@@ -194,6 +194,7 @@ def test_the_text_of_a_timestamp_has_no_zone(connection: Connection) -> None:
         assert row[1] == edge.replace(tzinfo=None)
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_microseconds_and_back(moment: datetime) -> None:
     assert times.from_microseconds(times.microseconds(moment)) == moment

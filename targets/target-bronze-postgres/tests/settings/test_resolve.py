@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.helpers import capabilities
 
 from target_bronze_postgres.errors import SettingsError
 from target_bronze_postgres.settings import CONFIG_JSONSCHEMA, load_settings
@@ -265,7 +268,26 @@ def test_what_the_sdk_gives_other_targets_is_refused_plainly(name: str) -> None:
     assert "that this target does not have" in complaint({name: True})
 
 
-def test_stream_maps_are_declared_as_the_sdk_declares_them() -> None:
+def test_what_the_sdk_gives_other_targets_is_what_this_sdk_declares() -> None:
+    declared = (
+        capabilities.ADD_RECORD_METADATA_CONFIG,
+        capabilities.TARGET_LOAD_METHOD_CONFIG,
+        capabilities.ACTIVATE_VERSION_CONFIG,
+        capabilities.TARGET_HARD_DELETE_CONFIG,
+        capabilities.FLATTENING_CONFIG,
+        capabilities.BATCH_CONFIG,
+        capabilities.STREAM_MAPS_CONFIG,
+    )
+    names = {name for schema in declared for name in schema["properties"]}
+    assert names - CONFIG_JSONSCHEMA["properties"].keys() == SDK_SETTINGS
+
+
+def test_settings_are_read_without_the_sdk_which_is_slow_to_import() -> None:
+    code = "import sys, target_bronze_postgres.ops.cli; sys.exit('singer_sdk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_stream_maps_are_objects() -> None:
     settings = load({"stream_maps": {"users": {"email": None}}, "stream_map_config": {"a": 1}})
     assert settings.stream_maps == {"users": {"email": None}}
     assert settings.stream_map_config == {"a": 1}

@@ -109,15 +109,18 @@ def test_a_missing_file(tmp_path: Path) -> None:
     assert "cannot be read" in fails(PLAIN, "")
 
 
-def test_corrupt_gzip(zipped: Path, plain: Path) -> None:
-    assert "cannot be read: BadGzipFile" in fails(GZIP, plain.as_uri())
+def test_corrupt_gzip(zipped: Path) -> None:
     whole = zipped.read_bytes()
-    zipped.write_bytes(whole[:-5])
-    assert "cannot be read: EOFError" in fails(GZIP, zipped.as_uri())
-    zipped.write_bytes(whole[:12] + bytes(255 - byte for byte in whole[12:-8]) + whole[-8:])
-    assert "cannot be read: " in fails(GZIP, zipped.as_uri())
-    zipped.write_bytes(whole[:-8] + bytes(4) + whole[-4:])
-    assert "cannot be read: BadGzipFile" in fails(GZIP, zipped.as_uri())
+    header, checks = whole[:10], whole[-8:]
+    for corrupt in (
+        LINES[0],
+        whole[:-5],
+        header + b"\xff" * 30 + checks,
+        whole[:-8] + bytes(4) + whole[-4:],
+        whole + b"more",
+    ):
+        zipped.write_bytes(corrupt)
+        assert "records.jsonl.gz is no whole gzip file" in fails(GZIP, zipped.as_uri())
 
 
 def test_lines_before_a_corrupt_end_are_read_first(tmp_path: Path) -> None:
@@ -126,7 +129,7 @@ def test_lines_before_a_corrupt_end_are_read_first(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"\n".join(lines))[:-50])
     found = read_manifest(GZIP, [str(path)])
     assert next(found) == lines[0]
-    with pytest.raises(InputError, match="EOFError"):
+    with pytest.raises(InputError, match="no whole gzip file"):
         list(found)
 
 

@@ -327,6 +327,15 @@ def test_filters_reach_the_partitions(toggl: Connection, where: str, partitions:
     assert {m for m in ("m01", "m02", "m03", "m04") if f"y2024{m}" in text} == partitions
 
 
+def test_a_day_reaches_the_heads_too(january: Connection) -> None:
+    plan = january.execute(
+        "EXPLAIN SELECT raw_data FROM bronze_toggl_latest WHERE partition_key = '2024-01-31'"
+    ).fetchall()
+    text = "\n".join(line for (line,) in plan)
+    # Once for the partition and once for heads, which the join on partition_key makes equal.
+    assert text.count("(partition_key = '2024-01-31'::date)") == 2
+
+
 def test_lz4_where_the_server_has_it(january: Connection) -> None:
     row = january.execute(
         "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
