@@ -19,7 +19,7 @@ from singer_sdk.helpers.capabilities import (
 from singer_sdk.io_base import SingerReader
 
 from target_bronze_postgres.errors import BronzeError, MissingSchemaError
-from target_bronze_postgres.load.engine import Engine
+from target_bronze_postgres.load.engine import load
 from target_bronze_postgres.load.mapping import StreamMaps
 from target_bronze_postgres.load.run import PACKAGE, Run
 from target_bronze_postgres.settings.database import resolve_database
@@ -70,7 +70,7 @@ class ConfigFiles:
 
 
 class MessageLoop(SingerReader):
-    """Stands where the SDK reads messages, and runs the :class:`Engine` instead.
+    """Stands where the SDK reads messages, and runs the engine instead.
 
     The SDK's own loop drains by count alone and emits STATE only at the end.
     """
@@ -91,13 +91,11 @@ class MessageLoop(SingerReader):
         logger.info("%s: rows go to %s (%s)", version, target.label, chosen)
         maps = self.settings.stream_maps
         mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
-        engine = Engine(Run(self.settings), target, mapping)
         with _descriptor(file_input or sys.stdin) as fd:
             try:
-                engine.load(fd)
+                return load(Run(self.settings), target, fd, mapping)
             except MissingSchemaError as error:
                 raise RecordsWithoutSchemaError(str(error)) from error
-        return engine.counter
 
 
 @contextmanager

@@ -30,8 +30,8 @@ def connect(
     """Connect to the database, starting the embedded server if that is it.
 
     The connection commits every statement unless a transaction is opened, prepares no statements
-    (pgbouncer in transaction mode has no room for them) and speaks UTF-8. Process variables of
-    libpq fill what the target leaves out.
+    (pgbouncer in transaction mode has no room for them), and speaks UTF-8 and ISO dates. Process
+    variables of libpq fill what the target leaves out.
 
     Args:
         target: What `resolve_database` found.
@@ -47,7 +47,8 @@ def connect(
     defaults = KEEPALIVES | {"connect_timeout": str(connect_timeout)}
     try:
         conninfo = make_conninfo("", **(defaults | params | fixed))
-        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        _speak_iso(connection)
     except psycopg.Error as error:
         raise ConnectError(_line(target, params, error)) from error
     except UnicodeError:
@@ -56,6 +57,17 @@ def connect(
             f"cannot connect to {target.label}: its host is no host name, or another setting of it "
             "no UTF-8 text: mend them"
         ) from None
+    return connection
+
+
+def _speak_iso(connection: psycopg.Connection[Any]) -> None:
+    """Have dates in the one style that psycopg reads, whatever the database's or the role's is.
+
+    pgbouncer keeps this setting for its clients; it takes none in the start-up packet's options.
+    """
+    style = connection.info.parameter_status("DateStyle") or ""
+    if not style.startswith("ISO"):
+        connection.execute("SET datestyle TO 'ISO'")
 
 
 def _line(target: DatabaseTarget, params: dict[str, str], error: psycopg.Error) -> str:

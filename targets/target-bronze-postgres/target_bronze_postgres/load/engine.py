@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from target_bronze_postgres.load.tables import Tables
 from target_bronze_postgres.load.writer import Writer
 from target_bronze_postgres.record import repair
 from target_bronze_postgres.singer.batchfiles import read_manifest
-from target_bronze_postgres.singer.lines import LineReader
+from target_bronze_postgres.singer.lines import LineReader, Wakeup
 from target_bronze_postgres.singer.messages import Message, read_line
 
 if TYPE_CHECKING:
@@ -46,89 +45,106 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Engine:
-    """Loads one input into one database."""
+def load(
+    run: Run, target: DatabaseTarget, fd: int, mapping: StreamMaps | None = None
+) -> Counter[str]:
+    """Read messages from a file descriptor until its end, and commit them.
 
-    def __init__(self, run: Run, target: DatabaseTarget, mapping: StreamMaps | None = None) -> None:
-        """Load into ``target``; streams that ``mapping`` maps go through it."""
+    Args:
+        run: This run of the loader.
+        target: The database.
+        fd: Where the messages come from.
+        mapping: Streams that it maps go through it.
+
+    Returns:
+        How many messages of each type came.
+
+    Raises:
+        BronzeError: The input, the settings or the database are wrong. What came before is
+            committed, as far as the database goes.
+        SystemExit: A signal ended the run, with 128 and its number.
+    """
+    settings = run.settings
+    with (
+        Wakeup() as wakeup,
+        Session(target, "target-bronze-postgres", settings.max_retries) as session,
+        Session(target, "target-bronze-postgres look-ahead", settings.max_retries) as second,
+        StopSignals(wakeup.wake) as signals,
+    ):
+        session.run(_prepare_database)
+        preparer = Preparer(run)
+        tables = Tables(settings.default_target_schema, settings.raw_index)
+        ahead = LookAhead(run, second, tables, preparer)
+        writer = Writer(run, session, ahead, StateWriter(), wakeup.wake)
+        engine = Engine(run, ItemReader(preparer), ahead, writer, signals, mapping)
+        writer.start()
+        try:
+            engine.run(LineReader(fd, wakeup.fd))
+        except BronzeError as error:
+            _end(session, run, writer, "failed", str(error))
+            raise
+        if (number := signals.received) is not None:
+            _end(session, run, writer, "interrupted", f"signal {number}")
+            logger.warning("Stopped by signal %d; what was read before is committed", number)
+            raise SystemExit(128 + number)
+        _end(session, run, writer, "success", None)
+    return engine.counter
+
+
+def _end(session: Session, run: Run, writer: Writer, status: str, error: str | None) -> None:
+    for key, total in writer.totals.items():
+        logger.info(
+            "%s/%s/%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
+            "%d invalid, %d warnings, %d tombstones",
+            *(key.source, key.account, key.stream),
+            *(total[n] for n in ("records_read", "rows_new", "rows_changed", "rows_unchanged")),
+            *(total[n] for n in ("dead_letters", "invalid", "warnings", "tombstones")),
+        )
+    try:
+        state = writer.last_state
+        session.run(lambda conn: ledger.end_run(conn, run, status, error, state))
+    except BronzeError:
+        if status == "success":
+            raise
+
+
+class Engine:
+    """Goes through the messages: makes batches of them and hands them to the writer."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a loader
+        self,
+        run: Run,
+        items: ItemReader,
+        ahead: LookAhead,
+        writer: Writer,
+        signals: StopSignals,
+        mapping: StreamMaps | None,
+    ) -> None:
+        """Put the parts together; ``load`` makes them."""
         self._run = run
-        self._target = target
+        self._items = items
+        self._ahead = ahead
+        self._writer = writer
+        self._signals = signals
         self._mapping = mapping
         self._streams: dict[str, Stream] = {}
         self._batch = Batch()
         self._lines = 0
         self.counter: Counter[str] = Counter()
 
-    def load(self, fd: int) -> None:
-        """Read messages from a file descriptor until its end, and commit them.
+    def run(self, reader: LineReader) -> None:
+        """Read to the end of the input, or to a signal, and wait until all is committed.
 
         Raises:
-            BronzeError: The input, the settings or the database are wrong. What came before is
-                committed, as far as the database goes.
-            SystemExit: A signal ended the run, with 128 and its number.
+            BronzeError: What came before a bad line is committed all the same; after the writer
+                failed nothing is.
         """
-        settings = self._run.settings
-        wake_reader, wake_writer = os.pipe()
-        os.set_blocking(wake_writer, False)
-
-        def wake() -> None:
-            os.write(wake_writer, b"!")
-
-        session = Session(self._target, "target-bronze-postgres", settings.max_retries)
-        second = Session(self._target, "target-bronze-postgres look-ahead", settings.max_retries)
-        try:
-            session.run(_prepare_database)
-            tables = Tables(settings.default_target_schema, settings.raw_index)
-            preparer = Preparer(self._run)
-            self._reader = ItemReader(preparer)
-            self._ahead = LookAhead(self._run, second, tables, preparer)
-            self._writer = Writer(self._run, session, self._ahead, StateWriter(), wake)
-            with StopSignals(wake) as self._signals:
-                self._writer.start()
-                self._run_to_end(LineReader(fd, wake_reader), session)
-        finally:
-            session.close()
-            second.close()
-            os.close(wake_reader)
-            os.close(wake_writer)
-
-    def _run_to_end(self, reader: LineReader, session: Session) -> None:
-        problem: BronzeError | None = None
         try:
             self._read(reader)
-        except BronzeError as error:
-            problem = error
-        try:
-            # What came before a bad line is committed; after the writer failed nothing is.
+        finally:
             if self._writer.error is None:
                 self._flush()
             self._writer.finish()
-        except BronzeError as error:
-            self._end(session, "failed", str(error))
-            raise
-        if problem is not None:
-            self._end(session, "failed", str(problem))
-            raise problem
-        if (number := self._signals.received) is not None:
-            self._end(session, "interrupted", f"signal {number}")
-            logger.warning("Stopped by signal %d; what was read before is committed", number)
-            raise SystemExit(128 + number)
-        self._end(session, "success", None)
-
-    def _end(self, session: Session, status: str, error: str | None) -> None:
-        for key, total in self._writer.totals.items():
-            logger.info(
-                "%s/%s/%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
-                "%d invalid, %d warnings, %d tombstones",
-                *(key.source, key.account, key.stream),
-                *(total[n] for n in ("records_read", "rows_new", "rows_changed", "rows_unchanged")),
-                *(total[n] for n in ("dead_letters", "invalid", "warnings", "tombstones")),
-            )
-        try:
-            session.run(lambda conn: ledger.end_run(conn, self._run, status, error))
-        except BronzeError:
-            if status == "success":
-                raise
 
     def _read(self, reader: LineReader) -> None:
         while not reader.at_end and self._signals.received is None:
@@ -191,7 +207,7 @@ class Engine:
             self._add(line, message, repairs, self._stream(message))
 
     def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
-        item = self._reader.read(line, message, repairs, stream)
+        item = self._items.read(line, message, repairs, stream)
         stream.note(item.version, item.extracted, item.provenance)
         batch, settings = self._batch, self._run.settings
         batch.add(item, datetime.now(UTC))

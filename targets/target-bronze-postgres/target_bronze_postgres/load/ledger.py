@@ -75,7 +75,9 @@ _LETTER = """
         landed = excluded.landed, times = d.times + 1
 """
 _END = """
-    UPDATE bronze_ops.runs SET ended_at = now(), status = %s, error = %s WHERE loader_id = %s
+    UPDATE bronze_ops.runs
+    SET ended_at = now(), status = %s, error = %s, state = coalesce(%s, state)
+    WHERE loader_id = %s
 """
 _COMMITTED = "SELECT EXISTS (SELECT FROM bronze_ops.runs WHERE loader_id = %s AND last_batch = %s)"
 
@@ -145,14 +147,14 @@ def _record_run(
         "tap": None if stream.provenance.tap is None else repair.text(stream.provenance.tap),
         "target_version": run.target_version,
         "batch": batch.id,
-        "state": _state(batch),
+        "state": _text(batch.states[-1]) if batch.states else None,
         "rate_limit": _jsonb(stream.rate_limit_info),
     }
     conn.execute(_RUN, parameters)
 
 
-def _state(batch: Batch) -> str | None:
-    return repair.text(batch.states[-1].decode("utf-8", "replace")) if batch.states else None
+def _text(state: bytes) -> str:
+    return repair.text(state.decode("utf-8", "replace"))
 
 
 def _record_days(conn: Connection, key: StreamKey, rows: list[Row]) -> None:
@@ -180,6 +182,9 @@ def is_committed(conn: Connection, run: Run, batch: Batch) -> bool:
     return row is not None and row[0]
 
 
-def end_run(conn: Connection, run: Run, status: str, error: str | None) -> None:
-    """Close the run's rows: ``success``, ``failed`` or ``interrupted``, and why."""
-    conn.execute(_END, (status, None if error is None else repair.text(error), run.loader_id))
+def end_run(
+    conn: Connection, run: Run, status: str, error: str | None, state: bytes | None
+) -> None:
+    """Close the run's rows: ``success``, ``failed`` or ``interrupted``, why, and the last state."""
+    why = None if error is None else repair.text(error)
+    conn.execute(_END, (status, why, None if state is None else _text(state), run.loader_id))

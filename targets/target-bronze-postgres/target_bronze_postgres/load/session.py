@@ -15,6 +15,7 @@ from target_bronze_postgres.errors import BronzeError, ConnectError, DatabaseErr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
     from backoff.types import Details
 
@@ -66,6 +67,14 @@ class Session:
             except psycopg.Error as error:
                 raise _explained(error, self._target.label) from error
             return result
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection; the server rolls back what was not committed."""
+        self.close()
 
     def close(self) -> None:
         """Close the connection, if there is one."""

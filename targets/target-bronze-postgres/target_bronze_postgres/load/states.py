@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 class StateWriter:
-    """Writes the values of STATE messages as they came, a line each, equal neighbours once."""
+    """Writes the values of STATE messages as they came, a line each, equal neighbours once.
+
+    ``last`` is the newest that went out, or None.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing emitted."""
-        self._last: bytes | None = None
+        self.last: bytes | None = None
 
     def emit(self, states: Iterable[bytes]) -> None:
         """Emit states whose records are committed.
@@ -28,9 +31,9 @@ class StateWriter:
         """
         lines = []
         for state in states:
-            if state != self._last:
+            if state != self.last:
                 lines.append(state + b"\n")
-                self._last = state
+                self.last = state
         if lines:
             self._write(b"".join(lines))
 

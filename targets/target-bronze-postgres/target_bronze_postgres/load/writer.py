@@ -63,6 +63,11 @@ class Writer(threading.Thread):
         self.totals: dict[StreamKey, dict[str, int]] = {}
         self.error: BaseException | None = None
 
+    @property
+    def last_state(self) -> bytes | None:
+        """The newest state that was emitted."""
+        return self._states.last
+
     def submit(self, batch: Batch | None) -> None:
         """Hand over a batch, or None as the last one; waits while two are under way.
 

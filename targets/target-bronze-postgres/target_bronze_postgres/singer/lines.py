@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import os
 import select
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
 _CHUNK = 1 << 20
+
+
+class Wakeup:
+    """A pipe that interrupts a :class:`LineReader`, from a signal handler or another thread."""
+
+    def __enter__(self) -> Self:
+        """Open the pipe."""
+        self.fd, self._end = os.pipe()
+        os.set_blocking(self._end, False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pipe."""
+        os.close(self.fd)
+        os.close(self._end)
+
+    def wake(self) -> None:
+        """Interrupt the wait; where a thousand wishes wait already, one more changes nothing."""
+        with suppress(BlockingIOError):
+            os.write(self._end, b"!")
 
 
 class LineReader:

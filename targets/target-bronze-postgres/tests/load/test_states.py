@@ -40,13 +40,14 @@ def count(query: Query) -> int:
     return int(query("SELECT count(*) FROM bronze_x")[0]) if exists else 0
 
 
-def test_states_come_in_order_and_equal_neighbours_once(load: Load) -> None:
+def test_states_come_in_order_and_equal_neighbours_once(load: Load, query: Query) -> None:
     done = load(
         schema(),
         *(line for n in (1, 1, 2, 1) for line in (record(id=n), state({"n": n}))),
         batch_size_rows=2,
     )
     assert done.states == [{"n": 1}, {"n": 2}, {"n": 1}]
+    assert query("SELECT state FROM bronze_ops.runs") == ['{"n": 1}']
 
 
 def test_states_are_relayed_byte_for_byte(load: Load) -> None:
