@@ -18,7 +18,7 @@ from singer_sdk.helpers.capabilities import (
 )
 from singer_sdk.io_base import SingerReader
 
-from target_bronze_postgres.errors import BronzeError, MissingSchemaError
+from target_bronze_postgres.errors import BronzeError, InputError, MissingSchemaError
 from target_bronze_postgres.load.engine import load
 from target_bronze_postgres.load.mapping import StreamMaps
 from target_bronze_postgres.load.run import PACKAGE, Run
@@ -99,8 +99,10 @@ class MessageLoop(SingerReader):
 
 
 @contextmanager
-def _descriptor(text: IO[str]) -> Iterator[int]:
+def _descriptor(text: IO[str] | None) -> Iterator[int]:
     """Give a file descriptor for what the SDK calls an input, without decoding it."""
+    if text is None:  # closed by whoever started us
+        raise InputError("Standard input is closed: pipe a tap's output into it.")
     try:
         descriptor = text.fileno()
     except OSError:  # text in memory, as in the SDK's tests, has none

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FOREIGN = ("PG", "TARGET_", "MELTANO_", "TAP_", "DATABASE_URL", "BRONZE_")
 
 Query = Callable[..., list[Any]]
+ConfigFile = Callable[..., str]
 Load = Callable[..., "Done"]
 Pipe = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from target_bronze_postgres.load.run import Run
 
     Connection = psycopg.Connection[Any]
+
+logger = logging.getLogger(__name__)
 
 # What a tombstone has of its own; all other columns are those of the version before it.
 _OWN = {
@@ -42,6 +45,8 @@ _BURY = """
         FROM bronze_ops.heads
         WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
           AND NOT deleted AND seen_version IS DISTINCT FROM %(version)s
+          -- what was seen since is not gone: an older input is loaded again
+          AND (extracted_at <= %(extracted)s::timestamp AT TIME ZONE 'UTC') IS NOT FALSE
     ), buried AS (
         INSERT INTO {table} ({columns})
         SELECT {values} FROM {table} AS b
@@ -73,7 +78,14 @@ def activate(conn: Connection, run: Run, activation: Activation) -> int:
     that was cut off, or that sends the message at the start of a stream, deletes nothing.
     """
     stream = activation.stream
-    extracted = stream.last_extracted
+    if activation.version in stream.seen.unnamed:
+        logger.warning(
+            "Stream %s: a record whose key cannot be read may be any of those that are missing, so "
+            "none is marked as deleted",
+            stream.name,
+        )
+        return 0
+    extracted = activation.extracted
     parameters = {
         "source": stream.key.source,
         "account": stream.key.account,

@@ -39,7 +39,7 @@ class LookAhead:
     def open_stream(self, stream: Stream) -> None:
         """Make the table of a stream's source, if it is the first one."""
         source = stream.key.source
-        stream.table = self._session.run(lambda conn: self._tables.table(conn, source))
+        stream.table = self._session.transact(lambda conn: self._tables.table(conn, source))
 
     def prepare(self, batch: Batch) -> None:
         """Prepare the records that are not, byte for byte, what their head came as."""
@@ -47,7 +47,7 @@ class LookAhead:
         for item in batch.items:
             if not item.lineage_hash:  # no key: the content is the identity
                 self.preparer.prepare(item)
-        batch.ahead = self._session.run(lambda conn: self._look_up(conn, batch))
+        batch.ahead = self._session.transact(lambda conn: self._look_up(conn, batch))
         known = batch.ahead.heads
         for item in batch.items:
             head = known.get(item.lineage_hash)
@@ -61,7 +61,7 @@ class LookAhead:
         """Make the partitions that hold these days of these streams."""
         months = {(stream.key.source, day[:7]) for stream, day in days}
         for source, month in sorted(self._tables.missing(months)):
-            self._session.run(
+            self._session.transact(
                 lambda conn, s=source, m=month: self._tables.make_partition(conn, s, m)  # type: ignore[misc] # mypy cannot infer a lambda with defaults
             )
 

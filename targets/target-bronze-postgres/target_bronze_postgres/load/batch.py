@@ -22,10 +22,14 @@ _MAX_STATE_BYTES = 1 << 20
 
 @dataclass
 class Activation:
-    """An ACTIVATE_VERSION that ends a batch: what was last seen with another version is deleted."""
+    """An ACTIVATE_VERSION that ends a batch: what was last seen with another version is deleted.
+
+    ``extracted`` is the latest time of the stream's records before it, in microseconds since 1970.
+    """
 
     stream: Stream
     version: int
+    extracted: int | None
 
 
 @dataclass

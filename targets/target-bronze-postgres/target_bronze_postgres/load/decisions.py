@@ -34,9 +34,9 @@ _HISTORY = """
     SELECT lineage_id, metadata->>'content_hash', coalesce((metadata->>'deleted')::boolean, false)
     FROM {} WHERE lineage_id = ANY (%b)
 """
-_SOURCE_TIMESTAMP = """
-    SELECT to_char(source_timestamp, 'YYYY-MM-DD HH24:MI:SS.US') FROM {}
-    WHERE id = %s AND partition_key = %s
+_PLACE = """
+    SELECT to_char(source_timestamp, 'YYYY-MM-DD HH24:MI:SS.US'), metadata->>'partition_by'
+    FROM {} WHERE id = %s AND partition_key = %s
 """
 
 
@@ -50,6 +50,7 @@ class Row(msgspec.Struct, gc=False):
     head: Head | None
     source_timestamp: str | None
     partition_key: str
+    partition_by: str | None
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Decider:
         self._prepare = prepare
         self._history: dict[bytes, set[Content]] = {}
         self._head_rows: dict[bytes, Row] = {}
-        self._undated: dict[tuple[tuple[str, str], int, str], Row] = {}
+        self._undated: list[tuple[Row, Row | None, Head]] = []
         self.decisions = Decisions()
 
     def run(self, conn: Connection, items: list[Item]) -> Decisions:
@@ -112,11 +113,12 @@ class Decider:
         seen: set[bytes] = set()
         for item in items:
             head = self._known.get(item.lineage_hash)
-            if head is None or is_same_bytes(item, head):
+            if head is None:
                 continue
-            if may_need_history(head, item.extracted) or item.lineage_hash in seen:
-                wanted[item.stream.table][item.lineage_id] = item.lineage_hash
+            again = item.lineage_hash in seen
             seen.add(item.lineage_hash)
+            if again or (not is_same_bytes(item, head) and may_need_history(head, item.extracted)):
+                wanted[item.stream.table][item.lineage_id] = item.lineage_hash
         for table, lineages in wanted.items():
             query = sql.SQL(_HISTORY).format(identifier(table))
             for lineage_id, content_hash, deleted in conn.execute(query, (list(lineages),)):
@@ -135,6 +137,9 @@ class Decider:
         if prepared is None:
             tally.dead_letters += 1
             self.decisions.letters.append(item)
+            self._touch(item, head)
+            if not item.lineage_hash:
+                item.stream.seen.unnamed.add(item.version)
             return
         self._place(item, prepared, self._head(item), tally)
 
@@ -159,30 +164,28 @@ class Decider:
         version = 1 if head is None else head.version + 1
         late = outcome is Outcome.LATE
         timestamp, day = prepared.source_timestamp, prepared.partition_key
-        row = Row(item, prepared, late, version, None, timestamp, day)
+        row = Row(item, prepared, late, version, None, timestamp, day, prepared.partition_by)
         self.decisions.rows.append(row)
         if late and head is not None:
             self._own(item, head).version = version
+            self._touch(item, head)
             return
         if head is not None and prepared.deleted and prepared.source_timestamp is None:
-            self._date_as(row, item, head)
+            row.partition_key = head.partition_key
+            self._undated.append((row, self._head_rows.get(item.lineage_hash), head))
         row.head = self.decisions.heads[item.lineage_hash] = _head_of(row, head)
         self._head_rows[item.lineage_hash] = row
 
-    def _date_as(self, row: Row, item: Item, head: Head) -> None:
-        """Give a tombstone that came without its time the place of the version before it."""
-        before = self._head_rows.get(item.lineage_hash)
-        row.partition_key = head.partition_key
-        if before is not None:
-            row.source_timestamp = before.source_timestamp
-        else:
-            self._undated[item.stream.table, head.id, head.partition_key] = row
-
     def _date_tombstones(self, conn: Connection) -> None:
-        for (table, row_id, day), row in self._undated.items():
-            query = sql.SQL(_SOURCE_TIMESTAMP).format(identifier(table))
-            found = conn.execute(query, (row_id, day)).fetchone()
-            row.source_timestamp = found[0] if found else None
+        """Give tombstones that came without their time the place of the version before them."""
+        for row, before, head in self._undated:
+            if before is not None:
+                place = before.source_timestamp, before.partition_by
+            else:
+                query = sql.SQL(_PLACE).format(identifier(row.item.stream.table))
+                found = conn.execute(query, (head.id, head.partition_key)).fetchone()
+                place = found or (None, None)
+            row.source_timestamp, row.partition_by = place
 
     def _head(self, item: Item) -> Head | None:
         lineage = item.lineage_hash

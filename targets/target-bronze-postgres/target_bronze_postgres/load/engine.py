@@ -28,6 +28,7 @@ from target_bronze_postgres.load.states import StateWriter
 from target_bronze_postgres.load.tables import Tables
 from target_bronze_postgres.load.writer import Writer
 from target_bronze_postgres.record import repair
+from target_bronze_postgres.record.canonical import Unstorable
 from target_bronze_postgres.singer.batchfiles import read_manifest
 from target_bronze_postgres.singer.lines import LineReader, Wakeup
 from target_bronze_postgres.singer.messages import Message, read_line
@@ -37,12 +38,16 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from target_bronze_postgres.load.decisions import Tally
     from target_bronze_postgres.load.mapping import StreamMaps
     from target_bronze_postgres.load.run import Run
-    from target_bronze_postgres.load.stream import Stream
+    from target_bronze_postgres.load.stream import Seen, Stream, StreamKey
     from target_bronze_postgres.settings.database import DatabaseTarget
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_WAIT = 3_600.0
+"""Seconds; poll() takes a few weeks at most."""
 
 
 def load(
@@ -81,31 +86,39 @@ def load(
         try:
             engine.run(LineReader(fd, wakeup.fd))
         except BronzeError as error:
-            _end(session, run, writer, "failed", str(error))
+            _end(session, run, "failed", str(error), writer.last_state)
+            raise
+        except Exception as error:
+            # Its message could hold a record's contents.
+            _end(session, run, "failed", type(error).__name__, writer.last_state)
             raise
         if (number := signals.received) is not None:
-            _end(session, run, writer, "interrupted", f"signal {number}")
+            _end(session, run, "interrupted", f"signal {number}", writer.last_state)
             logger.warning("Stopped by signal %d; what was read before is committed", number)
             raise SystemExit(128 + number)
-        _end(session, run, writer, "success", None)
+        _end(session, run, "success", None, writer.last_state)
     return engine.counter
 
 
-def _end(session: Session, run: Run, writer: Writer, status: str, error: str | None) -> None:
-    for key, total in writer.totals.items():
-        logger.info(
-            "%s/%s/%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
-            "%d invalid, %d warnings, %d tombstones",
-            *(key.source, key.account, key.stream),
-            *(total[n] for n in ("records_read", "rows_new", "rows_changed", "rows_unchanged")),
-            *(total[n] for n in ("dead_letters", "invalid", "warnings", "tombstones")),
-        )
+def _end(session: Session, run: Run, status: str, error: str | None, state: bytes | None) -> None:
+    def work(conn: psycopg.Connection[Any]) -> list[tuple[str, Tally]]:
+        ledger.end_run(conn, run, status, error, state)
+        return ledger.totals(conn, run)
+
     try:
-        state = writer.last_state
-        session.run(lambda conn: ledger.end_run(conn, run, status, error, state))
+        totals = session.transact(work)
     except BronzeError:
         if status == "success":
             raise
+        return
+    for name, tally in totals:
+        logger.info(
+            "%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
+            "%d invalid, %d warnings, %d tombstones",
+            name,
+            *(tally.records_read, tally.rows_new, tally.rows_changed, tally.rows_unchanged),
+            *(tally.dead_letters, tally.invalid, tally.warnings, tally.tombstones),
+        )
 
 
 class Engine:
@@ -128,6 +141,7 @@ class Engine:
         self._signals = signals
         self._mapping = mapping
         self._streams: dict[str, Stream] = {}
+        self._seen: dict[StreamKey, Seen] = {}
         self._batch = Batch()
         self._lines = 0
         self.counter: Counter[str] = Counter()
@@ -163,7 +177,7 @@ class Engine:
         if self._batch.started is None:
             return None
         ends = self._batch.started + self._run.settings.batch_max_seconds
-        return max(0.0, ends - time.monotonic())
+        return min(max(0.0, ends - time.monotonic()), _LONGEST_WAIT)
 
     def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
@@ -191,6 +205,12 @@ class Engine:
         else:
             raise InputError(f"a message of the unknown type {message.type!r}: fix the tap.")
 
+    def _mapped(self, message: Message) -> list[Stream]:
+        """Return the streams that a message's stream lands as; none where it is left out."""
+        if self._mapping is None or not self._mapping.maps(message.stream):
+            return [self._stream(message)]
+        return [self._streams[name] for name in self._mapping.names(message.stream)]
+
     def _stream(self, message: Message) -> Stream:
         found = self._streams.get(message.stream or "")
         if found is None:
@@ -200,15 +220,21 @@ class Engine:
         return found
 
     def _handle_record(self, line: bytes, message: Message, repairs: tuple[str, ...]) -> None:
-        if self._mapping is not None and self._mapping.maps(message.stream):
-            for mapped in self._mapping.records(message):
-                self._add(line, mapped, repairs, self._stream(mapped))
-        else:
+        if self._mapping is None or not self._mapping.maps(message.stream):
             self._add(line, message, repairs, self._stream(message))
+            return
+        try:
+            records = list(self._mapping.records(message))
+        except Unstorable:  # it becomes a dead letter of the streams that it is mapped to
+            for found in self._mapped(message):
+                self._add(line, message, repairs, found)
+            return
+        for mapped in records:
+            self._add(line, mapped, repairs, self._stream(mapped))
 
     def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
         item = self._items.read(line, message, repairs, stream)
-        stream.note(item.version, item.extracted, item.provenance)
+        stream.seen.note(item.version, item.extracted, item.provenance)
         batch, settings = self._batch, self._run.settings
         batch.add(item, datetime.now(UTC))
         if len(batch.items) >= settings.batch_size_rows or batch.size >= settings.batch_size_bytes:
@@ -220,21 +246,24 @@ class Engine:
         mapped = [message] if self._mapping is None else self._mapping.schemas(message)
         for schema in mapped:
             opened = stream.build(schema, self._run)
+            opened.seen = self._seen.setdefault(opened.key, opened.seen)
             self._ahead.open_stream(opened)
             self._streams[opened.name] = opened
             self._batch.add_stream(opened)
 
     def _handle_activate_version(self, message: Message) -> None:
-        found, version = self._stream(message), message.version
+        streams, version = self._mapped(message), message.version
         if not is_version(version):
             raise InputError("an ACTIVATE_VERSION whose version is no whole number: fix the tap.")
-        if version in found.seen_versions:
-            self._batch.add_stream(found)
-            self._batch.activation = Activation(found, version)
-            self._flush()
+        for found in streams:
+            # At the start of a stream, or without a record of that version, it is only noted.
+            if version in found.seen.versions:
+                self._batch.add_stream(found)
+                self._batch.activation = Activation(found, version, found.seen.extracted)
+                self._flush()
 
     def _handle_batch(self, message: Message) -> None:
-        self._stream(message)
+        self._mapped(message)
         for line in read_manifest(bytes(message.encoding), message.manifest):
             raw, repairs = repair.repair(line)
             record = Message(type="RECORD", stream=message.stream, record=Raw(raw))

@@ -35,13 +35,14 @@ class Prepared(msgspec.Struct, gc=False):
     """A decoded record: its content hash and the columns that do not depend on its version.
 
     ``metadata`` lacks its closing brace: what is known only later is added there. ``partition_key``
-    and ``source_timestamp`` are UTC text.
+    and ``source_timestamp`` are UTC text; ``partition_by`` says by what else the former is chosen.
     """
 
     content_hash: bytes
     deleted: bool
     partition_key: str
     source_timestamp: str | None
+    partition_by: str | None
     metadata: bytes
     body: bytes
     status: str

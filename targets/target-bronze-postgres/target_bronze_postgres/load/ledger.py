@@ -36,8 +36,9 @@ _STREAM = """
         key_properties = excluded.key_properties,
         provenance = excluded.provenance,
         last_seen = excluded.last_seen,
-        unknown_fields = ARRAY(
-            SELECT DISTINCT unnest(s.unknown_fields || excluded.unknown_fields) ORDER BY 1),
+        unknown_fields = (ARRAY(
+            SELECT DISTINCT unnest(s.unknown_fields || excluded.unknown_fields) ORDER BY 1
+        ))[1:%(kept)s],
         rows = s.rows + excluded.rows,
         versions = s.versions + excluded.versions,
         first_source_timestamp = least(s.first_source_timestamp, excluded.first_source_timestamp),
@@ -45,6 +46,9 @@ _STREAM = """
         generation = s.generation + 1
     RETURNING generation
 """
+_KEPT_NAMES = 1_000
+"""Unknown fields noted per stream: a map with an id for a name is no schema."""
+
 _COUNTERS = tuple(asdict(Tally()))
 _RUN = f"""
     INSERT INTO bronze_ops.runs AS r (
@@ -78,6 +82,10 @@ _END = """
     UPDATE bronze_ops.runs
     SET ended_at = now(), status = %s, error = %s, state = coalesce(%s, state)
     WHERE loader_id = %s
+"""
+_TOTALS = f"""
+    SELECT source, account, stream, {", ".join(_COUNTERS)} FROM bronze_ops.runs
+    WHERE loader_id = %s ORDER BY source, account, stream
 """
 _COMMITTED = "SELECT EXISTS (SELECT FROM bronze_ops.runs WHERE loader_id = %s AND last_batch = %s)"
 
@@ -117,7 +125,8 @@ def _record_stream(conn: Connection, stream: Stream, decisions: Decisions, rows:
         "schema": _jsonb(stream.schema),
         "key_properties": [repair.text(name) for name in stream.key_properties],
         "provenance": _jsonb(stream.provenance),
-        "unknown": _unknown_fields(stream, decisions),
+        "unknown": _unknown_fields(stream, decisions)[:_KEPT_NAMES],
+        "kept": _KEPT_NAMES,
         "rows": len(rows),
         "versions": sum(row.version > 1 for row in rows),
         "first": min(times, default=None),
@@ -148,7 +157,7 @@ def _record_run(
         "target_version": run.target_version,
         "batch": batch.id,
         "state": _text(batch.states[-1]) if batch.states else None,
-        "rate_limit": _jsonb(stream.rate_limit_info),
+        "rate_limit": _jsonb(stream.seen.rate_limit_info),
     }
     conn.execute(_RUN, parameters)
 
@@ -180,6 +189,12 @@ def is_committed(conn: Connection, run: Run, batch: Batch) -> bool:
     """Tell whether a batch whose COMMIT had no answer was committed all the same."""
     row = conn.execute(_COMMITTED, (run.loader_id, batch.id)).fetchone()
     return row is not None and row[0]
+
+
+def totals(conn: Connection, run: Run) -> list[tuple[str, Tally]]:
+    """Return the counters of each of the run's streams, under ``source/account/stream``."""
+    rows = conn.execute(_TOTALS, (run.loader_id,)).fetchall()
+    return [("/".join(row[:3]), Tally(*row[3:])) for row in rows]
 
 
 def end_run(

@@ -58,6 +58,14 @@ class StreamMaps:
             for mapped in self._mapper.stream_maps.get(stream or "", ())
         )
 
+    def names(self, stream: str | None) -> list[str]:
+        """Return the names that a stream's records land under; none where it is left out."""
+        return [
+            mapped.stream_alias
+            for mapped in self._mapper.stream_maps.get(stream or "", ())
+            if not isinstance(mapped, RemoveRecordTransform)
+        ]
+
     def schemas(self, message: Message) -> Iterator[Message]:
         """Yield the SCHEMA messages that a SCHEMA becomes; none where a stream is left out.
 
@@ -66,6 +74,8 @@ class StreamMaps:
         """
         stream = message.stream or ""
         schema, keys = decode(message.schema), message.key_properties
+        if isinstance(schema, dict):
+            schema.setdefault("properties", {})  # the mapper cannot do without
         try:
             self._mapper.register_raw_stream_schema(stream, schema, keys)
         except (*_MAP_ERRORS, KeyError, TypeError) as error:

@@ -65,7 +65,8 @@ class Preparer:
             deleted=deleted is not None,
             partition_key=day,
             source_timestamp=timestamp,
-            metadata=_metadata(item, content_hash, deleted, partition_by),
+            partition_by=partition_by,
+            metadata=_metadata(item, content_hash, deleted),
             body=_body(item, record, columns.of_quality(checks, counts)),
             status=checks.status,
             unknown=unknown,
@@ -153,9 +154,7 @@ def _judge(item: Item, record: Any, checks: quality.Checks) -> None:
         checks.passed("text")
 
 
-def _metadata(
-    item: Item, content_hash: bytes, deleted: str | None, partition_by: str | None
-) -> bytes:
+def _metadata(item: Item, content_hash: bytes, deleted: str | None) -> bytes:
     extracted = None if item.extraction is None else item.extraction.text
     start = columns.metadata_start(
         item.stream.name, item.stream.key.account, extracted, item.version
@@ -168,8 +167,6 @@ def _metadata(
     if deleted is not None:
         facts = {"deleted": True, "deleted_by": "source", "deleted_at": deleted}
         metadata += b"," + copytext.json(facts)[1:-1]
-    if partition_by is not None:
-        metadata += b',"partition_by":"%b"' % partition_by.encode()
     return metadata
 
 

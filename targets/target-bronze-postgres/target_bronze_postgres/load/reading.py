@@ -49,7 +49,7 @@ class ItemReader:
             line=line,
             raw=raw,
             stream=stream,
-            raw_hash=raw_hash(raw),
+            raw_hash=raw_hash(raw, stream.raw_salt),
             extracted=None if extraction is None else extraction.microseconds,
             extraction=extraction,
             version=message.version if is_version(message.version) else None,

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _COPIED_AT_ONCE = 500
 _STEPS = ("parse", "look up", "validate", "hash", "version", "copy")
-_LATE = b',"late":true}'
 
 
 def write_rows(conn: Connection, batch: Batch, rows: list[Row]) -> None:
@@ -61,10 +60,18 @@ def _line(row: Row, row_id: int, tail: bytes) -> bytes:
         copytext.NULL if timestamp is None else timestamp.encode(),
         row.partition_key.encode(),
         row.prepared.metadata,
-        _LATE if row.late else b"}",
+        _metadata_end(row),
         row.prepared.body,
         tail,
     )
+
+
+def _metadata_end(row: Row) -> bytes:
+    if not row.late and row.partition_by is None:
+        return b"}"
+    late = b',"late":true' if row.late else b""
+    by = "" if row.partition_by is None else f',"partition_by":"{row.partition_by}"'
+    return late + by.encode() + b"}"
 
 
 def _batch_columns(batch: Batch) -> bytes:

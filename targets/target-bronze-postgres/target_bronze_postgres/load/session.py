@@ -31,6 +31,15 @@ _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 10
 
 
+# Whatever the database or the role sets: work may take its time, and a commit is durable.
+_OURS = """
+    SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+           set_config('idle_in_transaction_session_timeout', '0', true),
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)
+"""
+
+
 class Session:
     """Runs work on a connection, one at a time, whichever thread asks."""
 
@@ -67,6 +76,21 @@ class Session:
             except psycopg.Error as error:
                 raise _explained(error, self._target.label) from error
             return result
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Call ``work`` as :meth:`run` does, within one transaction.
+
+        Raises:
+            DatabaseError: As :meth:`run`.
+        """
+
+        def whole(conn: Connection) -> T:
+            with conn.transaction():
+                # For this transaction only: a pooler may give its connection to others.
+                conn.execute(_OURS)
+                return work(conn)
+
+        return self.run(whole)
 
     def __enter__(self) -> Self:
         """Nothing is opened before it is needed."""

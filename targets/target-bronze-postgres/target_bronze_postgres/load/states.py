@@ -39,15 +39,24 @@ class StateWriter:
 
     @staticmethod
     def _write(text: bytes) -> None:
+        if sys.stdout is None:  # closed by whoever started us
+            raise _lost("Standard output is closed")
         try:
             sys.stdout.buffer.write(text)
             sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            _discard_stdout()
+            raise _lost("Standard output is closed") from error
         except OSError as error:
             _discard_stdout()
-            raise OutputError(
-                "Standard output is closed, so no state can be handed on: what was read before is "
-                "committed, and will be read again next time."
-            ) from error
+            raise _lost(f"Standard output cannot be written ({error.strerror})") from error
+
+
+def _lost(cause: str) -> OutputError:
+    return OutputError(
+        f"{cause}, so no state can be handed on: what was read before is committed, and will be "
+        "read again next time."
+    )
 
 
 def _discard_stdout() -> None:

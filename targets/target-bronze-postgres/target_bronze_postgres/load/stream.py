@@ -36,6 +36,29 @@ class StreamKey:
         return int.from_bytes(digest, signed=True)
 
 
+@dataclass
+class Seen:
+    """What this run has seen of a stream, whatever its SCHEMA: an ACTIVATE_VERSION asks for it.
+
+    ``versions`` are those of its records, ``unnamed`` those of records whose key cannot be read,
+    ``extracted`` the latest time, in microseconds since 1970.
+    """
+
+    versions: set[int] = field(default_factory=set)
+    unnamed: set[int | None] = field(default_factory=set)
+    extracted: int | None = None
+    rate_limit_info: dict[str, Any] | None = None
+
+    def note(self, version: int | None, extracted: int | None, known: RecordProvenance) -> None:
+        """Remember a record."""
+        if version is not None:
+            self.versions.add(version)
+        if extracted is not None and (self.extracted is None or extracted > self.extracted):
+            self.extracted = extracted
+        if known.api_rate_limit_info is not None:
+            self.rate_limit_info = known.api_rate_limit_info
+
+
 @dataclass(eq=False)
 class Stream:
     """What holds for every record of a stream until its next SCHEMA."""
@@ -56,21 +79,9 @@ class Stream:
     validator: Validator | None
     known_fields: frozenset[str] | None
     constants: bytes
+    raw_salt: bytes
     table: tuple[str, str] = ("", "")
-    seen_versions: set[int] = field(default_factory=set)
-    last_extracted: int | None = None
-    rate_limit_info: dict[str, Any] | None = None
-
-    def note(self, version: int | None, extracted: int | None, known: RecordProvenance) -> None:
-        """Remember what an ACTIVATE_VERSION and the catalog will ask of the records so far."""
-        if version is not None:
-            self.seen_versions.add(version)
-        if extracted is not None and (
-            self.last_extracted is None or extracted > self.last_extracted
-        ):
-            self.last_extracted = extracted
-        if known.api_rate_limit_info is not None:
-            self.rate_limit_info = known.api_rate_limit_info
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def key_properties(self) -> tuple[str, ...]:
@@ -118,6 +129,8 @@ def build(message: Message, run: Run) -> Stream:
         validator=Validator(schema) if run.settings.validate_records else None,
         known_fields=known_fields(schema),
         constants=columns.of_stream(source, name, keys, bookmarks, known, run),
+        # With another pointer the same bytes may say something else.
+        raw_salt=blake2b((known.deleted or "").encode(), digest_size=8).digest(),
     )
 
 

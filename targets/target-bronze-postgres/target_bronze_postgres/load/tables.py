@@ -22,8 +22,8 @@ _PARTITIONS = """
 class Tables:
     """Knows which tables and partitions are there, and makes those that are not.
 
-    Making is idempotent and safe beside other loaders; it happens in short transactions, so that no
-    batch waits for a lock that another batch holds.
+    Making is idempotent and safe beside other loaders. Each method that makes something is called
+    in a short transaction of its own, so that no batch waits for a lock that another batch holds.
     """
 
     def __init__(self, schema: str, raw_index: str) -> None:
@@ -36,11 +36,10 @@ class Tables:
     def table(self, conn: Connection, source: str) -> tuple[str, str]:
         """Return schema and name of a source's table, making it if need be."""
         if (known := self._tables.get(source)) is None:
-            with conn.transaction():
-                row = conn.execute(
-                    "SELECT bronze_ops.create_source(%s, %s, %s)",
-                    (source, self._schema, self._raw_index),
-                ).fetchone()
+            row = conn.execute(
+                "SELECT bronze_ops.create_source(%s, %s, %s)",
+                (source, self._schema, self._raw_index),
+            ).fetchone()
             name = row[0] if row else ""
             known = self._tables[source] = (self._schema, name)
             found = conn.execute(_PARTITIONS, known)
@@ -53,11 +52,10 @@ class Tables:
 
     def make_partition(self, conn: Connection, source: str, month: str) -> None:
         """Make the partition of a month, ``2024-01``, unless it is there."""
-        with conn.transaction():
-            conn.execute(_LOCK_TIMEOUT)
-            conn.execute(
-                "SELECT bronze_ops.create_partition_if_not_exists(%s, %s)", (source, f"{month}-01")
-            )
+        conn.execute(_LOCK_TIMEOUT)
+        conn.execute(
+            "SELECT bronze_ops.create_partition_if_not_exists(%s, %s)", (source, f"{month}-01")
+        )
         self._partitions.add(self._partition(source, month))
 
     def _partition(self, source: str, month: str) -> str:

@@ -7,13 +7,13 @@ import queue
 import threading
 from collections import defaultdict, deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
 from target_bronze_postgres.errors import DatabaseError
 from target_bronze_postgres.load import activation, heads, ledger
-from target_bronze_postgres.load.decisions import Decider, Decisions
+from target_bronze_postgres.load.decisions import Decider
 from target_bronze_postgres.load.item import Letter
 from target_bronze_postgres.load.rows import write_rows
 
@@ -38,6 +38,13 @@ _KEPT_COMMITS = 4
 _REFUSALS = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
 
 
+class Commit(NamedTuple):
+    """What a batch of ours left: each stream's generation, and the heads that it changed."""
+
+    generations: dict[StreamKey, int]
+    heads: dict[StreamKey, Heads]
+
+
 class Writer(threading.Thread):
     """Takes batches while the reader goes on reading; one waits while one is written."""
 
@@ -57,10 +64,7 @@ class Writer(threading.Thread):
         self._states = states
         self._wake = wake
         self._queue: queue.Queue[Batch | None] = queue.Queue(maxsize=1)
-        self._commits: dict[StreamKey, deque[tuple[int, Heads]]] = defaultdict(
-            lambda: deque(maxlen=_KEPT_COMMITS)
-        )
-        self.totals: dict[StreamKey, dict[str, int]] = {}
+        self._commits: deque[Commit] = deque(maxlen=_KEPT_COMMITS)
         self.error: BaseException | None = None
 
     @property
@@ -108,40 +112,47 @@ class Writer(threading.Thread):
                 self._commit(batch)
             except _REFUSALS as error:
                 self._single_out(batch, error)
-                self._commit(batch)
+                self._commit_or_fail(batch)
         self._states.emit(batch.states)
+
+    def _commit_or_fail(self, batch: Batch) -> None:
+        try:
+            self._commit(batch)
+        except _REFUSALS as error:
+            raise _refused(error) from error
 
     def _commit(self, batch: Batch) -> None:
         tries = 0
 
-        def work(conn: Connection) -> tuple[Decisions, dict[StreamKey, int]] | None:
+        def work(conn: Connection) -> Commit | None:
             nonlocal tries
             tries += 1
-            # A COMMIT whose answer was lost may have happened.
+            for lock in sorted(key.lock for key in batch.streams):
+                conn.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
+            # A COMMIT whose answer was lost may have happened, or happen before we get here.
             if tries > 1 and ledger.is_committed(conn, self._run, batch):
                 return None
-            with conn.transaction():
-                return self._transact(conn, batch)
+            return self._transact(conn, batch)
 
-        written = self._session.run(work)
-        if written is None:
+        commit = self._session.transact(work)
+        # What an activation buried is not among a commit's heads.
+        if commit is None or batch.activation is not None:
             self._commits.clear()
         else:
-            self._remember(*written)
+            self._commits.append(commit)
 
-    def _transact(self, conn: Connection, batch: Batch) -> tuple[Decisions, dict[StreamKey, int]]:
-        for lock in sorted(key.lock for key in batch.streams):
-            conn.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
+    def _transact(self, conn: Connection, batch: Batch) -> Commit:
         known = self._known_heads(conn, batch)
         decisions = Decider(known, self._ahead.preparer.prepare).run(conn, batch.items)
         self._ahead.make_partitions((r.item.stream, r.partition_key) for r in decisions.rows)
         batch.ended_at = datetime.now(UTC)
         write_rows(conn, batch, decisions.rows)
-        heads.write(conn, self._run.loader_id, known, _by_stream(batch.items, decisions.heads))
+        changed = _by_stream(batch.items, decisions.heads)
+        heads.write(conn, self._run.loader_id, known, changed)
         generations = ledger.record_batch(conn, self._run, batch, decisions)
         if batch.activation is not None:
             activation.activate(conn, self._run, batch.activation)
-        return decisions, generations
+        return Commit(generations, changed)
 
     def _known_heads(self, conn: Connection, batch: Batch) -> Heads:
         """Return the heads as they are now: those looked up ahead, where only we wrote since."""
@@ -157,18 +168,11 @@ class Writer(threading.Thread):
         self, known: Heads, wanted: set[bytes], key: StreamKey, ahead: heads.HeadsAhead, now: int
     ) -> bool:
         since = ahead.generations[key]
-        own = [commit for commit in self._commits[key] if since < commit[0] <= now]
-        for _, changes in own:
+        own = [commit for commit in self._commits if since < commit.generations.get(key, -1) <= now]
+        for commit in own:
+            changes = commit.heads.get(key, {})
             known.update((lineage, changes[lineage]) for lineage in wanted & changes.keys())
         return len(own) == now - since
-
-    def _remember(self, decisions: Decisions, generations: dict[StreamKey, int]) -> None:
-        for stream, tally in decisions.tallies.items():
-            total = self.totals.setdefault(stream.key, {})
-            for name, count in vars(tally).items():
-                total[name] = total.get(name, 0) + count
-        for key, generation in generations.items():
-            self._commits[key].append((generation, decisions.heads))
 
     def _single_out(self, batch: Batch, error: psycopg.Error) -> None:
         """Find the records that the server refuses, so that they do not cost their batch."""
@@ -179,10 +183,7 @@ class Writer(threading.Thread):
                 item.letter = Letter("refused_by_server", reason, landed=False)
                 refused += 1
         if not refused:
-            words = error.diag.message_primary or type(error).__name__
-            raise DatabaseError(
-                f"the database refuses a batch: {error.sqlstate}: {words}"
-            ) from error
+            raise _refused(error) from error
         logger.warning(
             "PostgreSQL cannot hold %d record(s): see `bronze_ops.dead_letters`", refused
         )
@@ -190,10 +191,16 @@ class Writer(threading.Thread):
     def _refusal(self, item: Item) -> str | None:
         raw = item.raw.decode("utf-8", "replace")
         try:
-            self._session.run(lambda conn: conn.execute("SELECT %s::jsonb IS NULL", (raw,)))
+            self._session.transact(lambda conn: conn.execute("SELECT %s::jsonb IS NULL", (raw,)))
         except _REFUSALS as error:
             return f"{error.sqlstate}: {error.diag.message_primary}"
         return None
+
+
+def _refused(error: psycopg.Error) -> DatabaseError:
+    # message_primary leaves out DETAIL, which can hold values of a row.
+    words = error.diag.message_primary or type(error).__name__
+    return DatabaseError(f"the database refuses a batch: {error.sqlstate}: {words}")
 
 
 def _by_stream(items: list[Item], changed: Heads) -> dict[StreamKey, Heads]:

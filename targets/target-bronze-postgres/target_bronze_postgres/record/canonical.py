@@ -136,6 +136,9 @@ def content_hash(value: Any) -> bytes:
     return blake2b(_encoder.encode(value), digest_size=16).digest()
 
 
-def raw_hash(raw: bytes | msgspec.Raw) -> bytes:
-    """Return blake2b-128 of the very bytes, 16 bytes: equal bytes are equal content."""
-    return blake2b(raw, digest_size=16).digest()
+def raw_hash(raw: bytes | msgspec.Raw, salt: bytes = b"") -> bytes:
+    """Return blake2b-128 of the very bytes, 16 bytes: equal bytes are equal content.
+
+    ``salt``, of at most 16 bytes, sets apart what equal bytes mean under different circumstances.
+    """
+    return blake2b(raw, digest_size=16, salt=salt).digest()

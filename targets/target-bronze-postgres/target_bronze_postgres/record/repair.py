@@ -26,21 +26,27 @@ _SURROGATES = range(0xD800, 0xE000)
 def repair(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return JSON text whose escapes JSONB takes, and the names of what was repaired."""
     found: set[str] = set()
-
-    def mend(match: re.Match[bytes]) -> bytes:
-        if (digits := match.group(1)) is None:
-            return match.group()
-        code = int(digits, 16)
-        if code != 0 and code not in _SURROGATES:
-            return match.group()
-        found.add(SURROGATE if code else NUL)
-        return rb"\ufffd"
-
-    repaired = _ESCAPE.sub(mend, text) if b"\\u" in text else text
+    repaired = text
+    if b"\\u" in text:
+        # Not re.sub(): it would keep a piece for every escape, gigabytes for a long text.
+        pieces, end = [], 0
+        for match in _ESCAPE.finditer(text):
+            if (name := _fault(match.group(1))) is not None:
+                found.add(name)
+                pieces += [text[end : match.start()], rb"\ufffd"]
+                end = match.end()
+        repaired = b"".join((*pieces, text[end:])) if pieces else text
     if b"\x00" in repaired:
         found.add(NUL)
         repaired = repaired.replace(b"\x00", REPLACEMENT)
     return repaired, tuple(sorted(found))
+
+
+def _fault(digits: bytes | None) -> str | None:
+    code = -1 if digits is None else int(digits, 16)
+    if code == 0:
+        return NUL
+    return SURROGATE if code in _SURROGATES else None
 
 
 def text(value: str) -> str:

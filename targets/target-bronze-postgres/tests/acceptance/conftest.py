@@ -51,7 +51,6 @@ class Machine:
 
     def command(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a command with pipes to its stdin, stdout and stderr."""
-        account = {} if self.user is None else {"user": self.user, "extra_groups": []}
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -59,7 +58,8 @@ class Machine:
             stderr=subprocess.PIPE,
             env=self.environ,
             cwd=self.folder,
-            **account,  # type: ignore[call-overload] # for the tests that root runs
+            user=self.user,
+            extra_groups=None if self.user is None else [],
         )
         self.started.append(process)
         return process
@@ -168,7 +168,12 @@ def role(database: str) -> Iterator[Role]:
             text = f"CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' {options}"
             for statement in (text, *(grant.format(role=name) for grant in grants)):
                 conn.execute(statement.encode())
-            stack.callback(conn.execute, f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}".encode())
+            for statement in (  # from the last to the first
+                f"DROP ROLE {name}",
+                f"DROP OWNED BY {name} CASCADE",
+                f"REASSIGN OWNED BY {name} TO CURRENT_USER",
+            ):
+                stack.callback(conn.execute, statement.encode())
             return make_conninfo(database, user=name, password=SECRET)
 
         yield make
@@ -176,11 +181,13 @@ def role(database: str) -> Iterator[Role]:
 
 @pytest.fixture
 def target(environ: dict[str, str], tmp_path: Path) -> Run:
-    """Run the target with a config, messages on stdin and more environment variables."""
+    """Run the target with a config (settings or text), messages and environment variables."""
 
-    def run(config: dict[str, Any], *messages: Any, env: dict[str, str] | None = None) -> Done:
+    def run(
+        config: dict[str, Any] | str, *messages: Any, env: dict[str, str] | None = None
+    ) -> Done:
         path = tmp_path / "target.json"
-        path.write_text(json.dumps(config))
+        path.write_text(config if isinstance(config, str) else json.dumps(config))
         return _run([TARGET, "--config", str(path)], as_input(*messages), environ | (env or {}))
 
     return run

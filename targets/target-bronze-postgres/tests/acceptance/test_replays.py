@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pytest
 
 from tests.messages import as_input, record, schema, state
 from tests.waiting import DEADLINE, eventually, waiting
@@ -28,7 +27,7 @@ ROWS = """
     FROM bronze_x AS b ORDER BY lineage_id, version
 """
 HEADS = """
-    SELECT to_jsonb(h) - '{id,run_id,generation}'::text[]
+    SELECT to_jsonb(h) - '{id,loader_id}'::text[]
     FROM bronze_ops.heads AS h ORDER BY lineage_hash
 """
 CATALOG = "SELECT stream, rows, versions, unknown_fields FROM bronze_ops.streams ORDER BY 1"
@@ -41,8 +40,7 @@ def contents(dsn: str) -> list[list[Any]]:
         return [conn.execute(q.encode()).fetchall() for q in (ROWS, HEADS, CATALOG, DAYS)]
 
 
-@pytest.fixture(scope="module")
-def messages() -> list[dict[str, Any]]:
+def ten_thousand() -> list[dict[str, Any]]:
     """10,000 records over three years; each hundredth key comes a second time, changed."""
     readings = [
         record(
@@ -53,13 +51,10 @@ def messages() -> list[dict[str, Any]]:
         )
         for n in range(RECORDS)
     ]
-    about = schema(bookmark_properties=["at"])
-    stretches = range(0, RECORDS, BATCH)
-    states = {start: state({"n": start}) for start in stretches}
-    return [
-        about,
-        *(m for start in stretches for m in (states[start], *readings[start : start + BATCH])),
-    ]
+    messages = [schema(bookmark_properties=["at"])]
+    for start in range(0, RECORDS, BATCH):
+        messages += [state({"n": start}), *readings[start : start + BATCH]]
+    return messages
 
 
 def load_whole(target: Run, dsn: str, messages: list[Any]) -> list[tuple[int, ...]]:
@@ -88,9 +83,8 @@ def test_a_file_loaded_again_and_after_kills_is_one_clean_load(
     query: Query,
     database: str,
     another: Callable[..., str],
-    messages: list[Any],
 ) -> None:
-    clean = another()
+    clean, messages = another(), ten_thousand()
     assert load_whole(target, clean, messages) == [(RECORDS, 9_901, 99, 0, 0)]
     expected = contents(clean)
     assert load_whole(target, clean, messages) == [(RECORDS, 0, 0, RECORDS, 0)]
@@ -99,6 +93,9 @@ def test_a_file_loaded_again_and_after_kills_is_one_clean_load(
     def landed() -> int:
         exists = query("SELECT to_regclass('bronze_x') IS NOT NULL")[0]
         return int(query("SELECT count(*) FROM bronze_x")[0]) if exists else 0
+
+    def wait_for_rows(rows: int) -> None:
+        eventually(lambda: landed() >= rows)
 
     def begin(records: int) -> subprocess.Popen[bytes]:
         process = pipe(batch_size_rows=BATCH)
@@ -127,7 +124,7 @@ def test_a_file_loaded_again_and_after_kills_is_one_clean_load(
     # Between commits, and while the next batch is on its way.
     for batches in (2, 6):
         process = begin((batches + 1) * BATCH)
-        eventually(lambda wanted=batches * BATCH: landed() >= wanted)
+        wait_for_rows(batches * BATCH)
         # A state says how many records before it are committed.
         assert max(kill(process), default=0) <= landed()
     [(read, *_, letters)] = load_whole(target, database, messages)
@@ -152,7 +149,7 @@ def test_a_b_a_of_one_key_with_kills_between_is_one_clean_load(
         assert process.stdin is not None
         process.stdin.write(as_input(*lines[: committed + 1]))
         process.stdin.flush()
-        eventually(lambda wanted=committed: progress(query) == wanted)
+        wait_for_progress(query, committed)
         process.kill()
         process.communicate()
     for _ in range(2):
@@ -161,6 +158,11 @@ def test_a_b_a_of_one_key_with_kills_between_is_one_clean_load(
     assert query("SELECT raw_data->>'name' FROM bronze_x WHERE raw_id = '1' ORDER BY version") == [
         *"ABA"
     ]
+
+
+def wait_for_progress(query: Query, records: int) -> None:
+    """Wait until the newest run has committed so many records."""
+    eventually(lambda: progress(query) == records)
 
 
 def progress(query: Query) -> int:

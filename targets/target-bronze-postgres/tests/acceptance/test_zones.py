@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.messages import record, schema
@@ -35,16 +34,17 @@ EXPECTED = [
     ("3", "2024-03-01 00:00:00.000", "2024-03-01", "2024-12-31 23:30:00.000", "bronze_x_y2024m03"),
     ("4", "2024-03-01 01:30:00.000", "2024-03-01", "2024-12-31 23:30:00.000", "bronze_x_y2024m03"),
 ]
-STYLES = [("ISO, MDY", "postgres"), ("German, DMY", "sql_standard"), ("SQL, DMY", "iso_8601")]
+# Styles in which psycopg cannot read times, and intervals neither.
+SETTINGS = {
+    "timezone": "Asia/Tokyo",
+    "datestyle": "German, DMY",
+    "intervalstyle": "sql_standard",
+}
 
 
-@pytest.mark.parametrize(("dates", "intervals"), STYLES)
-def test_everything_is_in_utc(
-    target: Run, bronze: Run, query: Query, database: str, dates: str, intervals: str
-) -> None:
+def test_everything_is_in_utc(target: Run, bronze: Run, query: Query, database: str) -> None:
     name = conninfo_to_dict(database)["dbname"]
-    settings = {"timezone": "Asia/Tokyo", "datestyle": dates, "intervalstyle": intervals}
-    for setting, value in settings.items():
+    for setting, value in SETTINGS.items():
         query(f"ALTER DATABASE {name} SET {setting} TO '{value}'")
     config = {"dsn": database, "source": "x"}
     for _ in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -280,3 +281,10 @@ def test_libpqs_variables_do_not_reach_the_embedded_server(
 def test_trouble_with_the_embedded_server_names_no_setting(server: Mapping[str, str]) -> None:
     error = refusal(embedded({**server, "dbname": "nowhere"}))
     assert str(error).startswith("cannot connect to the embedded database: the database nowhere")
+
+
+def test_dates_are_iso_whatever_the_role_prefers(make_target: MakeTarget) -> None:
+    target = make_target(options="-c datestyle=German,DMY -c timezone=Asia/Tokyo")
+    with connect(target, application_name="test") as connection:
+        found = connection.execute("SELECT timestamptz '2024-02-29 23:30:00Z', date '2024-02-29'")
+        assert found.fetchone() == (datetime(2024, 2, 29, 23, 30, tzinfo=UTC), date(2024, 2, 29))

@@ -126,6 +126,24 @@ def test_chosen_programs_in_a_private_folder_are_not_copied(tmp_path: Path) -> N
         EmbeddedServer(tmp_path / "home", bin_dir=folder).start()
 
 
+def test_of_two_who_copy_at_once_the_first_wins(tmp_path: Path) -> None:
+    copy, late = tmp_path / "copy", tmp_path / "late"
+    for folder in (copy, late):
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "postgres").write_text(folder.name)
+    binaries._publish(late, copy)
+    assert (copy / "bin" / "postgres").read_text() == "copy"
+    assert not late.exists()
+
+
+def test_a_copy_that_cannot_be_published_is_no_copy(tmp_path: Path) -> None:
+    late = tmp_path / "late"
+    late.mkdir()
+    with pytest.raises(FileNotFoundError):
+        binaries._publish(late, tmp_path / "nowhere" / "copy")
+    assert not late.exists()
+
+
 @pytest.mark.extra
 def test_the_oldest_postgresql_runs_below_a_private_folder(
     tmp_path: Path, stop_after: Callable[[EmbeddedServer], EmbeddedServer]

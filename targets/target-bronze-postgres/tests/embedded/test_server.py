@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from target_bronze_postgres.embedded import EmbeddedServer, lock, ports, server
+from target_bronze_postgres.embedded import EmbeddedServer, lock, ports, programs, server
 from target_bronze_postgres.errors import ServerError
 
 if TYPE_CHECKING:
@@ -215,6 +215,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_without_a_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _: False)
+    with pytest.raises(ServerError, match=r"no free port on 127\.0\.0\.1 between 20000 and 31999"):
+        ports.pick()
+
+
+def test_a_program_that_hangs_is_told(
+    stopped: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "LIMIT_SECONDS", 0.001)
+    with pytest.raises(ServerError, match="did not end within"):
+        stopped.start()
 
 
 def test_a_strange_server_on_our_port_is_not_ours(running: EmbeddedServer, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -88,3 +89,51 @@ def test_heads_looked_up_ahead_are_not_trusted_when_another_loader_wrote(
     assert query("SELECT sum(rows_new)::int, sum(rows_unchanged)::int FROM bronze_ops.runs") == [
         (2, 1)
     ]
+
+
+def run_ahead(pipe: Pipe, query: Query, database: str, *lines: Any) -> None:
+    """Load lines in batches of two, the reader being batches ahead of the writer."""
+    process = pipe(batch_size_rows=2)
+    with psycopg.connect(database) as holder:
+        holder.execute("LOCK TABLE bronze_ops.heads IN SHARE ROW EXCLUSIVE MODE")
+        assert process.stdin is not None
+        process.stdin.write(as_input(*lines))
+        process.stdin.close()
+        process.stdin = None
+        eventually(lambda: waiting(query) == 1)
+        time.sleep(0.5)  # for the reader to look up what it can: nothing tells that it has
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err.decode()
+
+
+def test_a_batch_of_two_streams_brings_no_old_head_back(
+    load: Load, pipe: Pipe, query: Query, database: str
+) -> None:
+    streams = [schema("w"), schema("u")]
+    load(*streams)
+    run_ahead(
+        pipe,
+        query,
+        database,
+        *streams,
+        *(record("w", id=2, name="A"), record("u", id=1)),
+        *(record("w", id=2, name="B"), record("w", id=3)),
+        *(record("w", id=2, name="C"), record("u", id=5)),
+    )
+    rows = "SELECT version, raw_data->>'name' FROM bronze_x WHERE lineage_id = 'x/main/w/2'"
+    assert query(rows + " ORDER BY version") == [(1, "A"), (2, "B"), (3, "C")]
+
+
+def test_what_was_buried_a_moment_ago_can_live_again(
+    load: Load, pipe: Pipe, query: Query, database: str
+) -> None:
+    def at(second: int, number: int, version: int) -> dict[str, Any]:
+        extracted = f"2024-01-01T00:00:0{second}Z"
+        return record(id=number, extracted=extracted) | {"version": version}
+
+    activate = {"type": "ACTIVATE_VERSION", "stream": "users"}
+    load(schema(), at(1, 1, 1), at(1, 2, 1), activate | {"version": 1})
+    run_ahead(pipe, query, database, schema(), at(2, 1, 2), activate | {"version": 2}, at(3, 2, 3))
+    rows = "SELECT version, metadata ? 'deleted' FROM bronze_x WHERE raw_id = '2' ORDER BY 1"
+    assert query(rows) == [(1, False), (2, True), (3, False)]
+    assert query("SELECT max(version) FROM bronze_ops.heads") == [3]

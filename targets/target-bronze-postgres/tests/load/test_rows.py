@@ -287,3 +287,31 @@ def test_the_catalog_and_the_days_say_what_the_table_says(load: Load, query: Que
     assert query(f"SELECT {catalog} FROM bronze_ops.streams") == [
         (5, 1, "2024-01-30 00:00:00", "2024-02-01 00:00:00")
     ]
+
+
+def test_the_catalog_notes_so_many_unknown_fields_and_no_more(load: Load, query: Query) -> None:
+    members: list[dict[str, Any]] = [{f"{n} {m}": 1 for m in range(300)} for n in range(5)]
+    load(schema(), *(record(id=n, **fields) for n, fields in enumerate(members)))
+    assert query("SELECT cardinality(unknown_fields) FROM bronze_ops.streams") == [1000]
+
+
+def test_what_the_database_sets_for_others_does_not_hinder_a_load(load: Load, query: Query) -> None:
+    load(schema(), record(id=1))
+    query(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5);"
+        " NEW.error_message := current_setting('synchronous_commit'); RETURN NEW; END $$;"
+        "CREATE TRIGGER note BEFORE INSERT ON bronze_x FOR EACH ROW EXECUTE FUNCTION note()"
+    )
+    for setting in ("synchronous_commit = off", "statement_timeout = 400"):
+        query(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
+            + setting
+            + "', current_database()); END $$"
+        )
+    load(schema(), record(id=2))
+    assert query("SELECT error_message FROM bronze_x WHERE raw_id = '2'") == ["on"]
+
+
+def test_a_batch_may_last_for_years(load: Load, query: Query) -> None:
+    load(schema(), record(id=1), batch_max_seconds=1e9)
+    assert query("SELECT count(*) FROM bronze_x") == [1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +20,9 @@ from tests.messages import as_input, record, schema, state
 from tests.waiting import DEADLINE, eventually, waiting
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
-    from tests.conftest import Load, Pipe, Query
+    from tests.conftest import ConfigFile, Load, Pipe, Query
 
 
 def write(process: subprocess.Popen[bytes], *messages: Any) -> None:
@@ -185,3 +186,29 @@ def locked(database: str) -> Iterator[None]:
     with psycopg.connect(database) as conn:
         conn.execute("LOCK TABLE bronze_ops.heads IN ACCESS EXCLUSIVE MODE")
         yield
+
+
+@pytest.mark.parametrize(
+    ("redirection", "error"),
+    [
+        ("<&-", b"Standard input is closed"),
+        (">&-", b"Standard output is closed"),
+        ("> /dev/full", b"No space left on device"),
+    ],
+)
+def test_closed_standard_streams_are_one_line(
+    config_file: ConfigFile, environ: dict[str, str], tmp_path: Path, redirection: str, error: bytes
+) -> None:
+    command = f'"$0" -m target_bronze_postgres --config "$1" {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, config_file()],
+        input=as_input(schema(), record(id=1), state({"n": 1})),
+        capture_output=True,
+        env=environ,
+        cwd=tmp_path,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert error in done.stderr.splitlines()[-1]
+    assert b"Traceback" not in done.stderr

@@ -133,3 +133,53 @@ def test_other_accounts_are_not_buried(load: Load, query: Query) -> None:
     load(*full_table(1, [1, 2], T1), account="a")
     load(*full_table(2, [2], T2), account="b")
     assert query("SELECT count(*) FROM bronze_x_latest") == [3]
+
+
+def test_an_older_list_that_is_loaded_again_buries_nothing(load: Load, query: Query) -> None:
+    load(*full_table(1, [1], T1))
+    load(*full_table(2, [1, 2], T2))
+    load(*full_table(1, [1], T1))
+    assert query("SELECT count(*) FROM bronze_x") == [2]
+
+
+def test_what_could_not_be_stored_is_not_gone(load: Load, query: Query) -> None:
+    load(*full_table(1, [1, 2], T1))
+    *lines, end = full_table(2, [1], T2)
+    bad = b'{"type":"RECORD","stream":"users","record":{"id":2,"x":NaN},"version":2}\n'
+    load(*lines, bad, end)
+    assert query("SELECT count(*) FROM bronze_x") == [2]
+    nameless = bad.replace(b'"id":2', b'"id":NaN').replace(b'"version":2', b'"version":3')
+    done = load(*full_table(3, [1], T3)[:-1], nameless, activate(3))
+    assert "key cannot be read" in done.stderr
+    assert query("SELECT count(*) FROM bronze_x") == [2]
+
+
+def test_a_schema_in_between_changes_nothing(load: Load, query: Query) -> None:
+    load(*full_table(1, [1, 2], T1))
+    *lines, end = full_table(2, [1], T2)
+    load(*lines, schema(schema={"title": "new"}, bronze=SCHEMA["bronze"]), end)
+    assert query("SELECT raw_id FROM bronze_x WHERE metadata ? 'deleted'") == ["2"]
+
+
+def test_a_tombstone_without_its_time_lies_where_the_record_lay(load: Load, query: Query) -> None:
+    odd = record(id=1, at="1900-01-01T00:00:00Z", extracted=T1)
+    gone = [record(id=1, deleted_at=day, extracted=day) for day in (T2, T3)]
+    for lines in ([odd], gone[:1], gone[1:]):
+        load(SCHEMA, *lines)
+    load(SCHEMA, odd, *gone, account="one batch")
+    places = (
+        "SELECT DISTINCT source_timestamp::text, partition_key::text, metadata->>'partition_by'"
+        " FROM bronze_x"
+    )
+    assert query("SELECT count(*) FROM bronze_x") == [6]
+    assert query(places) == [("1900-01-01 00:00:00", "2024-01-01", "extracted_at")]
+
+
+def test_a_pointer_that_the_tap_gains_is_heeded(load: Load, query: Query) -> None:
+    line = record(id=1, gone="yes", extracted=T1)
+    load(schema(), line)
+    load(schema(bronze={"deleted": "/gone"}), line | {"time_extracted": T2})
+    assert query("SELECT version, metadata ? 'deleted' FROM bronze_x ORDER BY 1") == [
+        (1, False),
+        (2, True),
+    ]

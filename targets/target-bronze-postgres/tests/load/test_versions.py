@@ -175,6 +175,14 @@ def test_one_batch_may_hold_late_and_unchanged_versions_of_a_new_lineage(
     assert query(head) == [(2, True)]
 
 
+@pytest.mark.parametrize("rows", [1, 10])
+def test_a_repeated_head_does_not_hide_the_history(load: Load, query: Query, rows: int) -> None:
+    load(schema(), record(extracted=T1, **B), record(extracted=T2, **A))
+    later = "2024-01-01T00:00:09Z"
+    load(schema(), record(extracted=later, **A), record(extracted=T3, **B), batch_size_rows=rows)
+    assert versions(query) == [("B", 1, False), ("A", 2, False)]
+
+
 def test_equal_content_in_other_bytes_is_unchanged(load: Load, query: Query) -> None:
     load(schema(), b'{"type":"RECORD","stream":"users","record":{"id":1,"a":1e0,"b":"\\u00e9"}}\n')
     load(schema(), '{"type":"RECORD","stream":"users","record":{"b":"é", "a":1,"id":1}}\n'.encode())

@@ -192,7 +192,7 @@ def test_a_role_without_rights_in_a_migrated_database(
     migrate(connection)
     with psycopg.connect(stranger, autocommit=True) as conn:
         line = assert_one_line(lambda: migrate(conn))
-        assert f"role {conn.info.user}" in line
+        assert f"Role {conn.info.user} may not use the bronze tables" in line
 
 
 def test_a_role_that_may_not_make_roles(stranger: str, connection: Connection) -> None:
