@@ -103,6 +103,10 @@ def test_namespace_shows_the_caller_as_the_account(nobody: Account) -> None:
     assert not inside.can("/nonexistent")
 
 
+def test_a_program_that_is_not_there_cannot_be_run() -> None:
+    assert not Account(os.geteuid(), os.getegid(), Way.SELF).can("/nonexistent")
+
+
 def test_ways_are_tried_in_turn(
     tmp_path: Path, nobody: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

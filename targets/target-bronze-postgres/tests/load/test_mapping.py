@@ -96,6 +96,33 @@ def test_a_mapped_input_loaded_again_adds_nothing(load: Load, query: Query) -> N
     ]
 
 
+def test_what_a_map_cannot_read_is_a_dead_letter(load: Load, query: Query) -> None:
+    bad = b'{"type":"RECORD","stream":"users","record":{"id":1,"name":NaN}}\n'
+    load(USERS[0], bad, USERS[1], stream_maps={"users": {"__alias__": "people", "name": "name"}})
+    letters = query("SELECT stream, message, landed FROM bronze_ops.dead_letters")
+    assert letters == [("people", bad.strip(), False)]
+    assert query("SELECT count(*) FROM bronze_x") == [1]
+
+
+def full_table(version: int, ids: list[int]) -> list[dict[str, Any]]:
+    extracted = f"2024-01-0{version}T00:00:00Z"
+    records = [record(id=n, extracted=extracted) | {"version": version} for n in ids]
+    end = {"type": "ACTIVATE_VERSION", "stream": "users", "version": version}
+    return [schema(), *records, end]
+
+
+def test_activate_version_follows_a_renamed_stream(load: Load, query: Query) -> None:
+    maps = {"users": {"__alias__": "people", "id": "id"}}
+    load(*full_table(1, [1, 2]), stream_maps=maps)
+    load(*full_table(2, [2]), stream_maps=maps)
+    deleted = "SELECT metadata->>'stream', raw_id FROM bronze_x WHERE metadata ? 'deleted'"
+    assert query(deleted) == [("people", "1")]
+
+
+def test_activate_version_of_a_stream_that_is_left_out_is_nothing(load: Load) -> None:
+    load(*full_table(1, [1, 2]), stream_maps={"users": None})
+
+
 @pytest.mark.parametrize(
     ("maps", "line"),
     [
