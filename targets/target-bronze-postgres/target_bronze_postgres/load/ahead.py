@@ -6,6 +6,7 @@ before. The writer checks under its locks whether what was found here still hold
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_bronze_postgres.load import heads
@@ -61,9 +62,8 @@ class LookAhead:
         """Make the partitions that hold these days of these streams."""
         months = {(stream.key.source, day[:7]) for stream, day in days}
         for source, month in sorted(self._tables.missing(months)):
-            self._session.transact(
-                lambda conn, s=source, m=month: self._tables.make_partition(conn, s, m)  # type: ignore[misc] # mypy cannot infer a lambda with defaults
-            )
+            make = partial(self._tables.make_partition, source=source, month=month)
+            self._session.transact(make)
 
     def _look_up(self, conn: Connection, batch: Batch) -> heads.HeadsAhead:
         # The counts first: what is committed in between is seen twice, not missed.

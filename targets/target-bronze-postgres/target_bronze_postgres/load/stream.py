@@ -73,7 +73,6 @@ class Stream:
     parent_key: list[Pointer]
     source_timestamp: Pointer | None
     timestamp_form: str
-    bookmark: str | None
     deleted: Pointer | None
     volatile: list[Pointer]
     validator: Validator | None
@@ -123,7 +122,6 @@ def build(message: Message, run: Run) -> Stream:
         parent_key=_pointers(known.parent.key if known.parent else (), "parent"),
         source_timestamp=timestamp,
         timestamp_form=form,
-        bookmark=bookmarks[0] if bookmarks else None,
         deleted=next(iter(_pointers((known.deleted,) if known.deleted else (), "deleted")), None),
         volatile=_pointers(known.volatile, "volatile"),
         validator=Validator(schema) if run.settings.validate_records else None,

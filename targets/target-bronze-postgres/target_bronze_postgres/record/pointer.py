@@ -19,7 +19,6 @@ class Pointer:
         """
         if not text.startswith("/"):
             raise ValueError(f"{text!r} is no JSON pointer: it must begin with a slash")
-        self.text = text
         self._parts = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
         self._single = self._parts[0] if len(self._parts) == 1 else None
 
