@@ -19,8 +19,6 @@ _REPAIRED = {
     "nul": "NUL, which PostgreSQL cannot hold, was replaced by U+FFFD",
     "lone_surrogate": "half a surrogate pair was replaced by U+FFFD",
 }
-_SHALLOW = 2 * limits.JSON_DEPTH
-"""A text of fewer bytes cannot nest too deep."""
 
 
 class Preparer:
@@ -102,15 +100,12 @@ class Preparer:
 
 
 def _decode(raw: bytes) -> Any:
-    size = len(raw)
-    if size > _SHALLOW:
-        if size > limits.JSONB_BYTES:
-            raise Unstorable(
-                "too_big", f"the record has {size} bytes, JSONB holds {limits.JSONB_BYTES}"
-            )
-        brackets = raw.count(b"[") + raw.count(b"{")
-        if brackets > limits.JSON_DEPTH and canonical.depth(raw) > limits.JSON_DEPTH:
-            raise Unstorable("too_deep", f"the record is deeper than {limits.JSON_DEPTH} levels")
+    if len(raw) > limits.JSONB_BYTES:
+        raise Unstorable(
+            "too_big", f"the record has {len(raw)} bytes, JSONB holds {limits.JSONB_BYTES}"
+        )
+    if canonical.is_too_deep(raw):
+        raise Unstorable("too_deep", f"the record is deeper than {limits.JSON_DEPTH} levels")
     return canonical.decode(raw)
 
 

@@ -104,6 +104,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Unstorable("not_a_number", f"{name} is no JSON number")
 
 
+def is_too_deep(raw: bytes) -> bool:
+    """Tell whether a JSON text nests deeper than every supported Python decodes and encodes."""
+    if len(raw) <= 2 * limits.JSON_DEPTH:
+        return False
+    brackets = raw.count(b"[") + raw.count(b"{")
+    return brackets > limits.JSON_DEPTH and depth(raw) > limits.JSON_DEPTH
+
+
 def depth(raw: bytes) -> int:
     """Return how deep the brackets of a JSON text nest."""
     deepest = level = 0

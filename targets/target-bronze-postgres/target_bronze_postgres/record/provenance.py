@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from target_bronze_postgres.errors import InputError
+from target_bronze_postgres.record.canonical import is_too_deep
 
 # What INTEGER and BIGINT columns hold.
 _Integer = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
@@ -87,8 +88,10 @@ def of_record(raw: bytes) -> RecordProvenance:
 
 
 def _decode(raw: bytes, kind: type[T], message: str) -> T:
+    if is_too_deep(raw):
+        raise InputError(f"a {message} whose bronze member is malformed: it nests too deep")
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # msgspec's message names the member and the type that was expected, never a value.
         raise InputError(f"a {message} whose bronze member is malformed: {error}") from error
