@@ -133,8 +133,12 @@ def test_env_files_are_ignored_but_for_the_example() -> None:
     assert {".env", ".env.*", "!.env.example", "data/", ".venv/", ".meltano/"} <= set(patterns)
 
 
-def test_the_taps_hold_the_same_configuration_module() -> None:
-    copies = [path.read_text() for path in ROOT.glob("taps/*/tap_*/configuration.py")]
+@pytest.mark.parametrize(
+    "module",
+    ["client", "configuration", "errors", "messages", "plugin", "redaction", "stream"],
+)
+def test_the_taps_hold_the_same_frame(module: str) -> None:
+    copies = [path.read_text() for path in ROOT.glob(f"taps/*/tap_*/{module}.py")]
     assert len(copies) == 2
     assert len(set(copies)) == 1
 

@@ -54,7 +54,7 @@ def from_files(paths: Iterable[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for path in paths:
         try:
-            settings.update(_object(Path(path).read_text(encoding="utf-8")))
+            settings.update(parsed(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise ValueError(f"cannot read '{path}': {error.strerror}.") from None
         except ValueError:
@@ -62,7 +62,7 @@ def from_files(paths: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
-def _object(text: str) -> dict[str, Any]:
+def parsed(text: str) -> dict[str, Any]:
     """Return the JSON object that a text holds.
 
     Raises:
