@@ -39,8 +39,10 @@ class LookAhead:
 
     def open_stream(self, stream: Stream) -> None:
         """Make the table of a stream's source, if it is the first one."""
-        source = stream.key.source
-        stream.table = self._session.transact(lambda conn: self._tables.table(conn, source))
+        source, raw_index = stream.key.source, stream.provenance.raw_index
+        stream.table = self._session.transact(
+            lambda conn: self._tables.table(conn, source, raw_index)
+        )
 
     def prepare(self, batch: Batch) -> None:
         """Prepare the records that are not, byte for byte, what their head came as."""

@@ -27,18 +27,21 @@ class Tables:
     """
 
     def __init__(self, schema: str, raw_index: str) -> None:
-        """Keep tables in ``schema``; new ones get an index on raw_data of this kind."""
+        """Keep tables in ``schema``; new ones get this index on raw_data, if not told otherwise."""
         self._schema = schema
         self._raw_index = raw_index
         self._tables: dict[str, tuple[str, str]] = {}
         self._partitions: set[str] = set()
 
-    def table(self, conn: Connection, source: str) -> tuple[str, str]:
-        """Return schema and name of a source's table, making it if need be."""
+    def table(self, conn: Connection, source: str, raw_index: str | None = None) -> tuple[str, str]:
+        """Return schema and name of a source's table, making it if need be.
+
+        ``raw_index`` is what the tap asks for; it goes before the setting.
+        """
         if (known := self._tables.get(source)) is None:
             row = conn.execute(
                 "SELECT bronze_ops.create_source(%s, %s, %s)",
-                (source, self._schema, self._raw_index),
+                (source, self._schema, raw_index or self._raw_index),
             ).fetchone()
             name = row[0] if row else ""
             known = self._tables[source] = (self._schema, name)

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from target_bronze_postgres.db.migrations import check_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import psycopg
 
@@ -33,7 +33,10 @@ SELECT s.source, s.account, s.stream, s.rows, s.rows - s.versions AS records, s.
         WHERE (d.source, d.account, d.stream) = (s.source, s.account, s.stream)
           AND NOT d.landed AND d.replayed_at IS NULL) AS dead_letters,
        last.run_id, last.status AS run_status, last.started_at AS run_started,
-       last.ended_at AS run_ended, quota.api_rate_limit_info
+       last.ended_at AS run_ended, last.records_read AS run_records_read,
+       last.rows_new AS run_rows_new, last.rows_changed AS run_rows_changed,
+       last.rows_unchanged AS run_rows_unchanged, last.tombstones AS run_tombstones,
+       last.dead_letters AS run_dead_letters, quota.api_rate_limit_info
 FROM bronze_ops.streams AS s
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.invalid), 0)::bigint AS invalid,
@@ -43,7 +46,8 @@ CROSS JOIN LATERAL (
     WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
 ) AS sums
 LEFT JOIN LATERAL (
-    SELECT r.run_id, r.status, r.started_at, r.ended_at
+    SELECT r.run_id, r.status, r.started_at, r.ended_at, r.records_read, r.rows_new,
+           r.rows_changed, r.rows_unchanged, r.tombstones, r.dead_letters
     FROM bronze_ops.runs AS r
     WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
     ORDER BY r.started_at DESC LIMIT 1
@@ -62,7 +66,11 @@ HEADINGS: Final = (
     "stream", "rows", "records", "versions", "last load (UTC)", "age", "first day", "last day",
     "valid", "dead", "last run",
 )  # fmt: skip
-LEFT: Final = frozenset({"stream", "last run"})
+RUN_HEADINGS: Final = (
+    "stream", "read", "new", "changed", "unchanged", "deleted", "dead", "first day", "last day",
+    "run (UTC)", "ended",
+)  # fmt: skip
+LEFT: Final = frozenset({"stream", "last run", "ended"})
 UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -80,7 +88,8 @@ class StreamStatus:
         invalid: Rows of all runs that do not fit their schema.
         warnings: Rows of all runs that landed with a warning.
         dead_letters: Records that did not land and were not replayed since.
-        run_id: The newest run, with its status, start and end (null while it runs).
+        run_id: The newest run, with its status, start and end (null while it runs), and its
+            counts: records read = new + changed + unchanged + dead letters, and tombstones.
         api_rate_limit_info: What the source last said of its quota.
     """
 
@@ -100,6 +109,12 @@ class StreamStatus:
     run_status: str | None
     run_started: datetime | None
     run_ended: datetime | None
+    run_records_read: int | None
+    run_rows_new: int | None
+    run_rows_changed: int | None
+    run_rows_unchanged: int | None
+    run_tombstones: int | None
+    run_dead_letters: int | None
     api_rate_limit_info: Any
 
     @property
@@ -123,23 +138,35 @@ class StreamStatus:
     show_default=True,
     help="A table for people, or JSON for programs.",
 )
+@click.option(
+    "--last-run",
+    is_flag=True,
+    help="Show what the newest run of each account did, instead of all that has landed.",
+)
 @click.pass_obj
-def status(context: Context, *, form: str) -> None:
+def status(context: Context, *, form: str, last_run: bool) -> None:
     """Show per stream what has landed, how fresh and how good it is.
 
     Records are distinct things of the source, versions are later states of them, rows are both.
     Valid is the share of rows without warning or error; dead are records that could not land.
 
+    With --last-run: records read, and how many of them were new, changed, unchanged, deleted at
+    the source or dead. A stream that the newest run did not read has a dash.
+
     JSON is an object: "database" (text), "at" (time) and "streams", a list of objects with source,
     account, stream, rows, records, versions, last_load, age_seconds, first_day, last_day, invalid,
-    warnings, quality (0 to 1), dead_letters, run_id, run_status, run_started, run_ended and
-    api_rate_limit_info. Times are ISO 8601 in UTC; what is not known is null. Names stay, new ones
-    may come.
+    warnings, quality (0 to 1), dead_letters, run_id, run_status, run_started, run_ended,
+    run_records_read, run_rows_new, run_rows_changed, run_rows_unchanged, run_tombstones,
+    run_dead_letters and api_rate_limit_info. Times are ISO 8601 in UTC; what is not known is
+    null. Names stay, new ones may come.
     """
     with context.connect() as connection:
         streams = read_status(connection)
     label, now = context.target.label, datetime.now(UTC)
-    click.echo(as_json(streams, label, now) if form == "json" else as_text(streams, label, now))
+    if form == "json":
+        click.echo(as_json(streams, label, now))
+    else:
+        click.echo(runs_as_text(streams, label) if last_run else as_text(streams, label, now))
 
 
 def read_status(connection: psycopg.Connection[Any]) -> list[StreamStatus]:
@@ -168,17 +195,35 @@ def as_json(streams: Iterable[StreamStatus], label: str, now: datetime) -> str:
 
 def as_text(streams: Sequence[StreamStatus], label: str, now: datetime) -> str:
     """One table a source and account, on lines of 80 to 120 columns."""
+    tables = _tables(label, HEADINGS, streams, lambda members: [_cells(s, now) for s in members])
+    return "\n".join(tables)
+
+
+def runs_as_text(streams: Sequence[StreamStatus], label: str) -> str:
+    """What the newest run of each source and account did, in one table each, and the sum."""
+    tables = _tables(label, RUN_HEADINGS, streams, _run_rows)
+    return "\n".join([*tables, *_written(streams)])
+
+
+def _tables(
+    label: str,
+    headings: Sequence[str],
+    streams: Sequence[StreamStatus],
+    rows_of: Callable[[list[StreamStatus]], list[tuple[str, ...]]],
+) -> Iterator[str]:
+    """Yield the lines of one table a source and account, all of the same widths."""
     if not streams:
-        return f"{label}: nothing loaded yet"
-    rows = [HEADINGS, *(_cells(stream, now) for stream in streams)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [label]
-    for (source, account), group in groupby(streams, key=lambda s: (s.source, s.account)):
-        members = list(group)
-        lines += ["", f"{source} / {account}", _line(HEADINGS, widths)]
-        lines += [_line(_cells(stream, now), widths) for stream in members]
-        lines += _quota(members)
-    return "\n".join(lines)
+        yield f"{label}: nothing loaded yet"
+        return
+    groups = [list(g) for _, g in groupby(streams, key=lambda s: (s.source, s.account))]
+    tables = [rows_of(members) for members in groups]
+    every = [headings, *(row for table in tables for row in table)]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    yield label
+    for members, table in zip(groups, tables, strict=True):
+        yield from ("", f"{members[0].source} / {members[0].account}")
+        yield from (_line(headings, row, widths) for row in [headings, *table])
+        yield from _quota(members)
 
 
 def _cells(stream: StreamStatus, now: datetime) -> tuple[str, ...]:
@@ -196,6 +241,52 @@ def _cells(stream: StreamStatus, now: datetime) -> tuple[str, ...]:
     )
 
 
+def _run_rows(members: list[StreamStatus]) -> list[tuple[str, ...]]:
+    """The streams of one account as texts, in the order of the headings of runs."""
+    newest = _newest(members)
+    return [_run_cells(stream, took_part=stream.run_id == newest) for stream in members]
+
+
+def _newest(members: Iterable[StreamStatus]) -> str | None:
+    """The id of the newest run of an account."""
+    started = [(s.run_started, s.run_id) for s in members if s.run_started]
+    return max(started)[1] if started else None
+
+
+def _run_cells(stream: StreamStatus, *, took_part: bool) -> tuple[str, ...]:
+    """What a run did with a stream, as texts."""
+    counts = (
+        stream.run_records_read,
+        stream.run_rows_new,
+        stream.run_rows_changed,
+        stream.run_rows_unchanged,
+        stream.run_tombstones,
+        stream.run_dead_letters,
+    )
+    started = stream.run_started
+    return (
+        stream.stream,
+        *(f"{count or 0:,}" if took_part else "-" for count in counts),
+        str(stream.first_day or "-"),
+        str(stream.last_day or "-"),
+        f"{started.astimezone(UTC):%Y-%m-%d %H:%M}" if started else "-",
+        stream.run_status or "-",
+    )
+
+
+def _written(streams: Sequence[StreamStatus]) -> Iterator[str]:
+    """What the newest runs wrote, all accounts together."""
+    accounts = [list(g) for _, g in groupby(streams, key=lambda s: (s.source, s.account))]
+    told = [s for members in accounts for s in members if s.run_id == _newest(members)]
+    new = sum(s.run_rows_new or 0 for s in told)
+    changed = sum(s.run_rows_changed or 0 for s in told)
+    gone = sum(s.run_tombstones or 0 for s in told)
+    if told and not new + changed + gone:
+        yield "\nThe last runs wrote 0 rows: every record was there already."
+    elif told:
+        yield f"\nThe last runs: {new:,} records new, {changed:,} changed, {gone:,} deleted."
+
+
 def _age(seconds: int) -> str:
     """Seconds in the greatest unit that gives a whole number."""
     return next((f"{seconds // size} {unit}" for unit, size in UNITS if seconds >= size), "now")
@@ -206,11 +297,11 @@ def _percent(share: float) -> str:
     return "100%" if share == 1 else f"{math.floor(share * 1000) / 10:.1f}%"
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _line(headings: Sequence[str], cells: Sequence[str], widths: Sequence[int]) -> str:
     """Numbers stand to the right, names to the left."""
     aligned = (
         cell.ljust(width) if heading in LEFT else cell.rjust(width)
-        for heading, cell, width in zip(HEADINGS, cells, widths, strict=True)
+        for heading, cell, width in zip(headings, cells, widths, strict=True)
     )
     return "  ".join(aligned).rstrip()
 

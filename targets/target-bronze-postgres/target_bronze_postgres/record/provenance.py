@@ -6,7 +6,7 @@ Foreign taps have none: everything here is optional, and what is malformed is an
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -45,6 +45,7 @@ class StreamProvenance(msgspec.Struct, frozen=True):
     parent: Parent | None = None
     api_version: str | None = None
     api_endpoint: str | None = None
+    raw_index: Literal["jsonb_ops", "jsonb_path_ops", "none"] | None = None
 
 
 class RecordProvenance(msgspec.Struct, frozen=True):

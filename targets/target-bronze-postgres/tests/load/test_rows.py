@@ -315,3 +315,16 @@ def test_what_the_database_sets_for_others_does_not_hinder_a_load(load: Load, qu
 def test_a_batch_may_last_for_years(load: Load, query: Query) -> None:
     load(schema(), record(id=1), batch_max_seconds=1e9)
     assert query("SELECT count(*) FROM bronze_x") == [1]
+
+
+@pytest.mark.parametrize(("asked", "made"), [("none", "none"), (None, "jsonb_path_ops")])
+def test_a_tap_may_choose_the_index_of_its_table(
+    load: Load, query: Query, asked: str | None, made: str
+) -> None:
+    bronze = {"source": "files"} | ({"raw_index": asked} if asked else {})
+    load(
+        schema("fit", bronze=bronze),
+        record("fit", id=1),
+        env={"TARGET_BRONZE_POSTGRES_RAW_INDEX": "jsonb_path_ops"},
+    )
+    assert query("SELECT raw_index FROM bronze_ops.sources") == [(made,)]

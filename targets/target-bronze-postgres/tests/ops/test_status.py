@@ -142,6 +142,12 @@ def test_json(bronze: Bronze, loaded: str, now: datetime) -> None:
         "run_status": "failed",
         "run_started": (now - timedelta(minutes=9)).isoformat(),
         "run_ended": now.isoformat(),
+        "run_records_read": 0,
+        "run_rows_new": 0,
+        "run_rows_changed": 0,
+        "run_rows_unchanged": 0,
+        "run_tombstones": 0,
+        "run_dead_letters": 0,
         "api_rate_limit_info": {"remaining": 28, "limit": 30},
     }
     assert clients["quality"] is clients["first_day"] is clients["run_id"] is None
@@ -209,3 +215,31 @@ def test_it_only_reads(bronze: Bronze, project: Path, monkeypatch: pytest.Monkey
     result = bronze("status")
     assert result.exit_code == 0
     assert "x / main" in result.stdout
+
+
+def test_the_last_run_in_numbers(bronze: Bronze, loaded: str, now: datetime) -> None:
+    with psycopg.connect(loaded, autocommit=True) as connection:
+        add_run(
+            connection, "time_entries", now, ended_at=now, status="success", run_id="third",
+            records_read=1_010, rows_new=7, rows_changed=2, rows_unchanged=1_000, tombstones=1,
+            dead_letters=1,
+        )  # fmt: skip
+    lines = bronze("status", "--last-run").stdout.splitlines()
+    (entries,) = (line for line in lines if line.startswith("time_entries"))
+    assert entries.split()[1:7] == ["1,010", "7", "2", "1,000", "1", "1"]
+    (clients,) = (line for line in lines if line.startswith("clients"))
+    assert clients.split()[1:7] == ["-"] * 6
+    assert lines[-1] == "The last runs: 7 records new, 2 changed, 1 deleted."
+    told = json.loads(bronze("status", "--format", "json").stdout)["streams"][1]
+    assert (told["run_records_read"], told["run_rows_unchanged"]) == (1_010, 1_000)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_last_run_that_wrote_nothing_says_so(bronze: Bronze) -> None:
+    last = bronze("status", "--last-run").stdout.splitlines()[-1]
+    assert last == "The last runs wrote 0 rows: every record was there already."
+
+
+@pytest.mark.usefixtures("named")
+def test_the_last_run_of_an_empty_database(bronze: Bronze) -> None:
+    assert bronze("status", "--last-run").stdout.endswith(": nothing loaded yet\n")
