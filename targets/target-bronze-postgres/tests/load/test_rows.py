@@ -327,4 +327,4 @@ def test_a_tap_may_choose_the_index_of_its_table(
         record("fit", id=1),
         env={"TARGET_BRONZE_POSTGRES_RAW_INDEX": "jsonb_path_ops"},
     )
-    assert query("SELECT raw_index FROM bronze_ops.sources") == [(made,)]
+    assert query("SELECT raw_index FROM bronze_ops.sources") == [made]
