@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from target_bronze_postgres.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+Query = Callable[..., list[Any]]
 
 
 def pytest_configure() -> None:
@@ -32,3 +41,41 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"REQUIRE_EXTRA=1 allows no skip: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Parameters of a superuser on a server for this run: BRONZE_TEST_DSN's, or an embedded one."""
+    if dsn := os.environ.get("BRONZE_TEST_DSN"):
+        yield {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+        return
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("server") / "postgres")
+    yield embedded.start()
+    embedded.stop()
+
+
+@pytest.fixture
+def database(server: dict[str, str]) -> Iterator[str]:
+    """The DSN of a fresh, empty database."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(autocommit=True, **server) as conn:  # type: ignore[arg-type] # all text
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                sql.Identifier(name)
+            )
+        )
+        yield make_conninfo(**{**server, "dbname": name})
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def query(database: str) -> Query:
+    """Run SQL in the test's database and return its rows; a row of one column is its value."""
+
+    def run(text: str, *parameters: Any) -> list[Any]:
+        with psycopg.connect(database, autocommit=True) as conn:
+            cursor = conn.execute(text.encode(), parameters or None)
+            rows = cursor.fetchall() if cursor.description else []
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+    return run
