@@ -7,12 +7,9 @@ INSTALLED := .venv/.installed
 PACKAGES := taps/tap-toggl taps/tap-garmin targets/target-bronze-postgres
 PYPROJECTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-# Neither the user's .env nor the user's variables may send the demonstration to a real database.
-ALONE := env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
-	MELTANO_PROJECT_ROOT="$(CURDIR)"
 
 .DEFAULT_GOAL := help
-.PHONY: install demo run test test-extra lint docs bench lock clean help
+.PHONY: install demo run sandbox test test-extra lint docs bench lock clean help
 
 install: $(INSTALLED)  ## Install everything into .venv, from requirements.lock by hash (PYTHON=python3.12 picks another Python)
 
@@ -33,21 +30,14 @@ $(INSTALLED): requirements.lock $(PYPROJECTS)
 	@$(PIP) install --no-index --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@
 
-demo: install  ## Load a bundled file into the embedded PostgreSQL twice and show what landed
-	@for round in first second; do \
-		echo "== the $$round load"; \
-		(cd / && $(ALONE) "$(CURDIR)/$(BIN)/target-bronze-postgres") < tests/data/demo.singer >/dev/null || exit 1; \
-	done
-	@cd / && $(ALONE) "$(CURDIR)/$(BIN)/bronze" status
-	@echo 'Nothing is loaded twice: the second load, of the same file, says unchanged. Look at the rows:'
-	@echo '  $(BIN)/bronze db psql -c "SELECT lineage_id, version, raw_data FROM bronze_demo LIMIT 5"'
-	@echo 'Go on with your own data:  cp .env.example .env, fill it in, make run FILE=messages.singer'
-	@echo 'Stop the embedded server:  $(BIN)/bronze db stop'
+demo: install  ## Run both pipelines through Meltano, from made-up services into the embedded PostgreSQL
+	@$(BIN)/python -m tests.demo
 
-run: install  ## Load a Singer file into the database that .env names: make run FILE=messages.singer
-	@test -r "$$FILE" || \
-		{ echo 'make: name a Singer file that can be read, as in make run FILE=messages.singer' >&2; exit 2; }
-	@$(BIN)/target-bronze-postgres < "$$FILE"
+run: install  ## Run the pipelines whose keys are in .env, through Meltano, and show what landed
+	@$(BIN)/python -m orchestrate.run
+
+sandbox: install  ## Serve made-up Toggl and Garmin accounts on this machine, to try things by hand
+	@$(BIN)/python -m tests.sandbox serve
 
 test: lint  ## Run everything that needs no more than pip brings: lint, types, all tests with coverage
 	@$(BIN)/python -m pytest -m 'not extra' --cov
@@ -58,7 +48,7 @@ test-extra: install  ## Run the tests that need more tools; each names the tool 
 lint: install  ## Check style, types, dependencies and every file that has a schema
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@for part in $(PACKAGES) conftest.py tests benchmarks; do $(BIN)/mypy $$part || exit 1; done
+	@for part in $(PACKAGES) conftest.py tests benchmarks orchestrate; do $(BIN)/mypy $$part || exit 1; done
 	@for package in $(PACKAGES); do (cd $$package && ../../$(BIN)/deptry .) || exit 1; done
 	@$(BIN)/check-jsonschema --schemafile \
 		"$$($(BIN)/python -c 'from importlib.util import find_spec; print(find_spec("meltano").submodule_search_locations[0])')/schemas/meltano.schema.json" \

@@ -6,6 +6,7 @@ import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -54,18 +55,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     embedded.stop()
 
 
+@contextmanager
+def _fresh(server: dict[str, str]) -> Iterator[str]:
+    """Make a database of this run, yield its DSN, drop it."""
+    name = sql.Identifier(f"test_{(unique := uuid.uuid4().hex)}")
+    with psycopg.connect(autocommit=True, **server) as conn:  # type: ignore[arg-type] # all text
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(name))
+        yield make_conninfo(**{**server, "dbname": f"test_{unique}"})
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
 @pytest.fixture
 def database(server: dict[str, str]) -> Iterator[str]:
     """The DSN of a fresh, empty database."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(autocommit=True, **server) as conn:  # type: ignore[arg-type] # all text
-        conn.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
-                sql.Identifier(name)
-            )
-        )
-        yield make_conninfo(**{**server, "dbname": name})
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with _fresh(server) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def other_database(server: dict[str, str]) -> Iterator[str]:
+    """The DSN of a second one, to compare with."""
+    with _fresh(server) as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What starts the pipelines: Meltano runs one when it is told to, and has no scheduler of its own."""
+"""What starts the pipelines: Meltano runs one when it is told to, and has no scheduler."""

@@ -35,13 +35,13 @@ def main() -> int:
     variables = environment()
     jobs = [job for job, names in CREDENTIALS.items() if any(variables.get(n) for n in names)]
     if not jobs:
-        print(NO_CREDENTIALS, file=sys.stderr)  # noqa: T201 - this is a command line
+        print(NO_CREDENTIALS, file=sys.stderr)
         return 2
     os.umask(0o077)  # Meltano writes the resolved settings, secrets too, to files while it runs
     failed = [job for job in jobs if not run(job)]
     told = subprocess.run([PROGRAMS / "bronze", "status", "--last-run"], check=False)
     for job in failed:
-        print(f"The pipeline {job!r} failed: its log is above.", file=sys.stderr)  # noqa: T201
+        print(f"The pipeline {job!r} failed: its log is above.", file=sys.stderr)
     return 1 if failed else told.returncode
 
 

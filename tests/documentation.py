@@ -1,6 +1,7 @@
 """Writes what the documentation takes from the code: ``python -m tests.documentation [--check]``.
 
-A generated part stands between ``<!-- settings: begin -->`` and ``<!-- settings: end -->``.
+A generated table stands between ``<!-- settings of NAME: begin -->`` and ``<!-- settings: end -->``,
+where NAME is the command whose ``--about`` it is taken from.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).parent.parent
-TARGET: Final = "target-bronze-postgres"
-FILES: Final = (ROOT / "README.md", ROOT / "targets" / TARGET / "README.md")
-PART: Final = re.compile(r"(<!-- settings: begin -->\n).*?(<!-- settings: end -->\n)", re.DOTALL)
+COMMANDS: Final = ("tap-toggl", "tap-garmin", "target-bronze-postgres")
+FILES: Final = (ROOT / "README.md", *sorted(ROOT.glob("*/*/README.md")))
+PART: Final = re.compile(
+    r"(<!-- settings of ([\w-]+): begin -->\n).*?(<!-- settings: end -->\n)", re.DOTALL
+)
 DEFAULT: Final = re.compile(r"(.+?) (?:Default: (.+)|No default(.*))\.$", re.DOTALL)
 
 
-def settings() -> dict[str, dict[str, Any]]:
-    """Return the settings of the target, name to JSON Schema, from its own ``--about``."""
-    command = [str(Path(sys.executable).parent / TARGET), "--about", "--format=json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+@cache
+def settings(command: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of a plugin, name to JSON Schema, from its own ``--about``."""
+    line = [str(Path(sys.executable).parent / command), "--about", "--format=json"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     found: dict[str, dict[str, Any]] = json.loads(done.stdout)["settings"]["properties"]
     return found
 
@@ -37,33 +42,41 @@ def table(declared: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def row(name: str, schema: Mapping[str, Any]) -> str:
-    """Return a setting as a row of the table; its default ends its description."""
+    """Return a setting as a row of the table.
+
+    The default ends the description (the target's form), or is a member of the schema (the SDK's).
+    """
     found = DEFAULT.fullmatch(schema["description"])
-    # The SDK describes its own settings otherwise.
     meaning, default, consequence = found.groups() if found else (schema["description"], None, "")
     notes = [meaning, *_values(schema), *(["Secret."] if schema.get("secret") else [])]
-    cells = (f"`{name}`", default or f"none{consequence}", " ".join(notes))
+    cells = (f"`{name}`", default or _declared(schema) or f"none{consequence}", " ".join(notes))
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _declared(schema: Mapping[str, Any]) -> str | None:
+    """Return the default that a schema declares, as JSON without quotation marks."""
+    default = schema.get("default")
+    return None if default in (None, [], {}) else json.dumps(default).strip('"')
 
 
 def _values(schema: Mapping[str, Any]) -> Iterator[str]:
     """Yield the values that a setting takes, where they are a list."""
-    if "enum" in schema:
-        yield "One of " + ", ".join(f"`{value}`" for value in schema["enum"]) + "."
+    for declared in (schema, schema.get("items", {})):
+        if "enum" in declared:
+            yield "One of " + ", ".join(f"`{value}`" for value in declared["enum"]) + "."
 
 
-def written(text: str, settings_table: str) -> str:
-    """Return a page with its generated part written anew."""
-    return PART.sub(lambda part: part[1] + settings_table + part[2], text)
+def written(text: str) -> str:
+    """Return a page with its generated parts written anew."""
+    return PART.sub(lambda part: part[1] + table(settings(part[2])) + part[3], text)
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` only name those that are out of date."""
-    settings_table = table(settings())
     status = 0
     for path in FILES:
         before = path.read_text(encoding="utf-8")
-        if (after := written(before, settings_table)) == before:
+        if (after := written(before)) == before:
             continue
         name = path.relative_to(ROOT)
         if "--check" in arguments:

@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from target_bronze_postgres.embedded import EmbeddedServer
 from target_bronze_postgres.ops.cli import main
 from target_bronze_postgres.record.provenance import RecordProvenance, StreamProvenance
+from tests.documentation import COMMANDS, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,9 +118,14 @@ def test_the_tables_of_settings_are_those_of_about() -> None:
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
-    for page in (README, TARGET_README):
-        named = re.findall(r"(?m)^\| `(\w+)` \|", part(page, "settings: begin", "settings: end"))
-        assert named == list(about()["settings"]["properties"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_both_readmes_have_the_table_of_settings(command: str) -> None:
+    (own,) = ROOT.glob(f"*/{command}/README.md")
+    for page in (README, own):
+        text = part(page, f"settings of {command}: begin", "settings: end")
+        assert re.findall(r"(?m)^\| `(\w+)` \|", text) == list(settings(command))
 
 
 def test_the_capabilities_are_those_of_about() -> None:

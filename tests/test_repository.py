@@ -75,13 +75,6 @@ def test_help_lists_every_target_of_the_makefile() -> None:
     assert len(listed) == len(lines)
 
 
-@pytest.mark.parametrize("args", [[], ["FILE="], ["FILE=no such file"]])
-def test_make_run_asks_for_a_file_that_can_be_read(args: list[str]) -> None:
-    done = make("--assume-old=.venv/.installed", "run", *args)
-    assert done.returncode == 2
-    assert "make run FILE=messages.singer" in done.stderr
-
-
 def settings_of(plugin: str) -> dict[str, dict[str, Any]]:
     """Return the settings that a plugin declares, from its own ``--about``."""
     command = [str(Path(sys.executable).parent / plugin), "--about", "--format=json"]
@@ -120,12 +113,6 @@ def test_meltano_reads_the_project_with_every_variable_empty(tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout).values()) <= {""}
-
-
-@pytest.mark.parametrize("tap", ["tap-toggl", "tap-garmin"])
-def test_the_readme_of_a_tap_lists_its_settings(tap: str) -> None:
-    readme = (ROOT / "taps" / tap / "README.md").read_text()
-    assert sorted(re.findall(r"(?m)^\| `(\w+)` \|", readme)) == sorted(settings_of(tap))
 
 
 def test_env_files_are_ignored_but_for_the_example() -> None:
