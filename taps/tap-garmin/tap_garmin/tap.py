@@ -1,57 +1,46 @@
-"""The tap: its settings, their checks, its command line."""
+"""The tap: its settings, their checks, its streams."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import click
-from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers.capabilities import (
-    STREAM_MAPS_CONFIG,
-    PluginCapabilities,
-    TapCapabilities,
-)
 
-from tap_garmin import configuration
+from . import configuration
+from .account import Account
+from .api import KEY_PAGE, KEY_VARIABLE, GarminClient
+from .plugin import BronzeTap
+from .streams import GROUPS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from singer_sdk import Stream
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-KEY_VARIABLE = "GARMIN_API_KEY"
-KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
-COMPANY_VARIABLES = ("GARMIN_CLIENT_ID", "GARMIN_CLIENT_SECRET")
-STREAM_GROUPS = ["activity_details", "activity_files", "day_samples", "food", "menstrual_cycle"]
-NO_KEY = (
-    f"Setting 'api_key' is missing: make a key on {KEY_PAGE} and put {KEY_VARIABLE}=... "
-    "into .env, or read files with auth_mode 'files'."
+__all__ = ["TapGarmin"]
+
+OFF: Final = "; ".join(f"{group} ({', '.join(names)})" for group, names in GROUPS.items())
+COMPANY_VARIABLES: Final = ("GARMIN_CLIENT_ID", "GARMIN_CLIENT_SECRET")
+NO_KEY: Final = (
+    f"Setting 'api_key' is missing: make a key on {KEY_PAGE} and put {KEY_VARIABLE}=... into .env."
 )
-NO_PATHS = "Setting 'paths' is missing: with auth_mode 'files' it names the files to read."
-FOR_COMPANIES = (
+NO_FILES: Final = (
+    "Setting 'auth_mode' cannot be 'files' in this version: leave it out, or set it to 'api_key'."
+)
+FOR_COMPANIES: Final = (
     f"{' and '.join(COMPANY_VARIABLES)} are not used: Garmin gives them to companies only. "
     f"A person makes a key on {KEY_PAGE}: put it into .env as {KEY_VARIABLE}."
 )
-NO_STREAMS = "tap-garmin has no streams yet, so nothing was read: they come with the next release."
 
 
-class TapGarmin(Tap):
+class TapGarmin(BronzeTap):
     """Singer tap for Garmin Connect."""
 
     name = "tap-garmin"
     package_name = "lakehouse-tap-garmin"
-    # Flattening and batch files would change records or hide them from the message stream.
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        PluginCapabilities.ABOUT,
-        TapCapabilities.CATALOG,
-        TapCapabilities.DISCOVER,
-        TapCapabilities.STATE,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
+    source = "garmin"
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
             "auth_mode",
@@ -60,7 +49,8 @@ class TapGarmin(Tap):
             allowed_values=["api_key", "files"],
             title="Way in",
             description="api_key reads the Garmin Connect Personal API; "
-            "files reads what you exported from Garmin, without network.",
+            "files is for what you exported from Garmin, which this version does not read yet. "
+            "Default: `api_key`.",
         ),
         th.Property(
             "api_key",
@@ -68,13 +58,14 @@ class TapGarmin(Tap):
             secret=True,
             title="API key",
             description=f"Your personal API key, made on {KEY_PAGE}. "
-            f"Without it {KEY_VARIABLE} is taken, from the environment or the nearest .env.",
+            f"Default: `{KEY_VARIABLE}` of the environment or the nearest `.env`.",
         ),
         th.Property(
             "paths",
             th.ArrayType(th.StringType),
             title="Files",
-            description="With auth_mode files: exported archives, folders or single files.",
+            description="With auth_mode files: exported archives, folders or single files. "
+            "No default.",
         ),
         th.Property(
             "api_url",
@@ -82,33 +73,36 @@ class TapGarmin(Tap):
             default="https://personal.connectapi.garmin.com",
             title="API address",
             description="Scheme and host of the API: https, or http to this machine. "
-            "The key is sent to this host only.",
+            "The key is sent to this host only. "
+            "Default: `https://personal.connectapi.garmin.com`.",
         ),
         th.Property(
             "account",
             th.StringType,
             default="main",
             title="Account",
-            description="Your name for this Garmin account; it keeps several accounts apart.",
+            description="Your name for this Garmin account; it keeps several accounts apart. "
+            "Default: `main`.",
         ),
         th.Property(
             "start_date",
             th.StringType,
             title="Start date",
-            description="First day to read, such as 2019-01-01. Without it all history is read.",
+            description="First day to read, such as 2019-01-01. "
+            "Default: the first day that has data.",
         ),
         th.Property(
             "end_date",
             th.StringType,
             title="End date",
-            description="Last day to read. Without it the tap reads up to now.",
+            description="Last day to read. Default: tomorrow, where a traveller may be.",
         ),
         th.Property(
             "request_interval",
             th.DecimalType(minimum=0, maximum=3600),
             default=0.5,
             title="Request interval",
-            description="Least time between two requests, in seconds; 0 for none.",
+            description="Least time between two requests, in seconds; 0 for none. Default: 0.5.",
         ),
         th.Property(
             "quota_max_wait",
@@ -116,36 +110,65 @@ class TapGarmin(Tap):
             default=300,
             title="Longest wait for quota",
             description="Longest wait after Garmin asked to slow down, in seconds. "
-            "If the wait would be longer, the run ends and the next one goes on from there.",
+            "If the wait would be longer, the run ends and the next one goes on from there. "
+            "Default: 300.",
         ),
         th.Property(
             "stream_groups",
-            th.ArrayType(th.StringType(allowed_values=STREAM_GROUPS)),
+            th.ArrayType(th.StringType(allowed_values=list(GROUPS))),
             default=[],
             title="Stream groups",
-            description="Streams that are off because they are costly or private: "
-            "activity_details and activity_files (a request an activity), "
-            "day_samples (a request a day), food, menstrual_cycle.",
+            description="Streams to read as well, which are off because they are costly or "
+            f"private: {OFF}. "
+            "No default.",
+        ),
+        th.Property(
+            "fit_detail",
+            th.StringType,
+            default="all",
+            allowed_values=["summary", "all"],
+            title="Detail of FIT files",
+            description="What activity_files takes of a file: `all` messages, or a `summary` "
+            "without those that come by the second. Default: `all`.",
+        ),
+        th.Property(
+            "sweep_deletions",
+            th.BooleanType,
+            default=False,
+            title="Look for all deletions",
+            description="Whether each run reads the whole list of activities and all weigh-ins "
+            "again, to see what was deleted or uploaded late more than a month ago: a request for "
+            "each 40 activities, and one for each year. Default: `false`.",
         ),
         th.Property(
             "user_agent",
             th.StringType,
             title="User agent",
-            description="What the tap calls itself towards Garmin. "
-            "Without it, its name and version.",
+            description="What the tap calls itself towards Garmin. Default: its name and version.",
         ),
         additional_properties=False,
     ).to_dict()
 
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add stream maps alone: the SDK adds flattening too, whatever the capabilities say."""
-        for name in ("stream_maps", "stream_map_config"):
-            config_jsonschema["properties"][name] = STREAM_MAPS_CONFIG["properties"][name]
+    @cached_property
+    def client(self) -> GarminClient:
+        """Where requests are sent; nothing is sent before the first one is needed."""
+        return GarminClient(
+            self.config["api_key"],
+            self.config["api_url"],
+            user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+            interval=float(self.config["request_interval"]),
+            max_wait=self.config["quota_max_wait"],
+            logger=self.logger,
+        )
+
+    @cached_property
+    def account(self) -> Account:
+        """What all streams share."""
+        return Account(self.client, self.config, self.state.get("bookmarks", {}), self.logger)
 
     def discover_streams(self) -> Sequence[Stream]:
-        """Return the streams that can be read: none in this version."""
-        return []
+        """Return all streams; neither network nor credentials are needed."""
+        return [stream(self) for stream in STREAMS]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings, in lines that show no value; discovery needs no credentials."""
@@ -165,43 +188,8 @@ class TapGarmin(Tap):
         return errors
 
     def _missing(self) -> Iterator[str]:
-        """Yield a line if the chosen way in lacks its key or its files."""
-        mode = self._config.get("auth_mode")
-        if mode == "api_key" and "api_key" not in self._config:
+        """Yield a line if the chosen way in cannot be taken."""
+        if self._config.get("auth_mode") == "files":
+            yield NO_FILES
+        elif "api_key" not in self._config:
             yield NO_KEY
-        if mode == "files" and not self._config.get("paths"):
-            yield NO_PATHS
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the settings' files, and for ``ENV`` the variables.
-
-        Raises:
-            click.BadParameter: A file cannot be read or holds no JSON object.
-        """
-        given = super().cb_config(ctx, param, ())
-        try:
-            given.config |= configuration.from_files(path for path in value if path != "ENV")
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-        if "ENV" in value:
-            schema, prefix = cls.config_jsonschema, cls._env_var_prefix
-            given.config |= configuration.from_variables(schema, prefix)
-        return given
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Refuse ``--test``: without streams a test would succeed and show nothing."""
-        if value != "disabled":
-            raise click.ClickException(NO_STREAMS)
-        super().cb_test(ctx, param, value)
-
-    @classmethod
-    def invoke(cls, **options: Any) -> None:
-        """Check the settings, then say that there is nothing to read.
-
-        Raises:
-            click.ClickException: Always, but for ``--about``, which ends before.
-        """
-        super().invoke(**options)
-        raise click.ClickException(NO_STREAMS)

@@ -1,138 +1,168 @@
-"""The tap: its settings, their checks, its command line."""
+"""The tap: its settings, and the streams it reads."""
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo
 
-import click
-from singer_sdk import Tap
-from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers.capabilities import (
-    STREAM_MAPS_CONFIG,
-    PluginCapabilities,
-    TapCapabilities,
-)
 
-from tap_toggl import configuration
+from . import clock, configuration
+from .account import Account
+from .activity import Activity
+from .api import Toggl
+from .history import History, Limits
+from .plugin import BronzeTap
+from .quota import Quota
+from .settings import NO_TOKEN, SCHEMA, TOKEN_VARIABLE, zone_problems
+from .streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from singer_sdk import Stream
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-TOKEN_VARIABLE = "TOGGL_API_KEY"  # noqa: S105 - the name of a variable, not a secret
-TOKEN_PAGE = "https://track.toggl.com/profile"  # noqa: S105 - where a person finds the token
-STREAM_GROUPS = ["organization", "paid_plan", "timeline", "time_entry_ids"]
-NO_TOKEN = (
-    f"Setting 'api_token' is missing: put {TOKEN_VARIABLE}=... into .env; "
-    f"the foot of {TOKEN_PAGE} shows the token."
-)
-NO_STREAMS = "tap-toggl has no streams yet, so nothing was read: they come with the next release."
+    from .account import Workspace
+    from .errors import Pause
+
+__all__ = ["TapToggl"]
+
+DAY = 86_400
+HISTORY = "time_entries_history"
 
 
-class TapToggl(Tap):
+class TapToggl(BronzeTap):
     """Singer tap for Toggl Track."""
 
     name = "tap-toggl"
     package_name = "lakehouse-tap-toggl"
-    # Flattening and batch files would change records or hide them from the message stream.
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        PluginCapabilities.ABOUT,
-        TapCapabilities.CATALOG,
-        TapCapabilities.DISCOVER,
-        TapCapabilities.STATE,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
-    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
-        th.Property(
-            "api_token",
-            th.StringType,
-            secret=True,
-            title="API token",
-            description=f"Your API token, from the foot of {TOKEN_PAGE}. "
-            f"Without it {TOKEN_VARIABLE} is taken, from the environment or the nearest .env.",
-        ),
-        th.Property(
-            "api_url",
-            th.StringType,
-            default="https://api.track.toggl.com",
-            title="API address",
-            description="Scheme and host of the API: https, or http to this machine. "
-            "The token is sent to this host only.",
-        ),
-        th.Property(
-            "account",
-            th.StringType,
-            default="main",
-            title="Account",
-            description="Your name for this Toggl account; it keeps several accounts apart.",
-        ),
-        th.Property(
-            "start_date",
-            th.StringType,
-            title="Start date",
-            description="First day to read, such as 2019-01-01. Without it all history is read.",
-        ),
-        th.Property(
-            "end_date",
-            th.StringType,
-            title="End date",
-            description="Last day to read. Without it the tap reads up to now.",
-        ),
-        th.Property(
-            "request_interval",
-            th.DecimalType(minimum=0, maximum=3600),
-            default=1,
-            title="Request interval",
-            description="Least time between two requests, in seconds; 0 for none.",
-        ),
-        th.Property(
-            "quota_max_wait",
-            th.IntegerType(minimum=0),
-            default=300,
-            title="Longest wait for quota",
-            description="Longest wait for a new hourly quota, in seconds. "
-            "If the wait would be longer, the run ends and the next one goes on from there.",
-        ),
-        th.Property(
-            "quota_reserve",
-            th.IntegerType(minimum=0),
-            default=2,
-            title="Quota reserve",
-            description="Requests of each hourly quota that are left for your other programs.",
-        ),
-        th.Property(
-            "stream_groups",
-            th.ArrayType(th.StringType(allowed_values=STREAM_GROUPS)),
-            default=[],
-            title="Stream groups",
-            description="Streams that are off because they are costly or private: "
-            "organization (members and groups), paid_plan (reports, invoices, expenses, "
-            "timesheets, rates, audit log), timeline (programs you used), "
-            "time_entry_ids (finds deleted entries of past years).",
-        ),
-        th.Property(
-            "user_agent",
-            th.StringType,
-            title="User agent",
-            description="What the tap calls itself towards Toggl. "
-            "Without it, its name and version.",
-        ),
-        additional_properties=False,
-    ).to_dict()
+    source = "toggl"
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
 
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add stream maps alone: the SDK adds flattening too, whatever the capabilities say."""
-        for name in ("stream_maps", "stream_map_config"):
-            config_jsonschema["properties"][name] = STREAM_MAPS_CONFIG["properties"][name]
+    def __init__(self, **options: Any) -> None:
+        """Ask nothing yet."""
+        self._told: set[str] = set()
+        super().__init__(**options)
+
+    @cached_property
+    def quota(self) -> Quota:
+        """What is left of each hourly quota."""
+        return Quota(self.kept("quota"), self.config["quota_reserve"])
+
+    @cached_property
+    def api(self) -> Toggl:
+        """Toggl's API; nothing is sent before a stream asks."""
+        agent = self.config.get("user_agent") or f"tap-toggl/{self.plugin_version}"
+        return Toggl(self.config, self.quota, agent, self.logger)
+
+    @cached_property
+    def account(self) -> Account:
+        """Whose account it is."""
+        return Account(self.api, self.kept("account"))
+
+    @cached_property
+    def activity(self) -> Activity:
+        """The newest days with entries."""
+        return Activity(self.kept("activity"))
+
+    def kept(self, part: str) -> dict[str, Any]:
+        """Return a part of the STATE that belongs to no stream, to be changed in place."""
+        return self._bookmark(f"_{part}")
+
+    def _bookmark(self, name: str) -> dict[str, Any]:
+        """Return what the STATE holds by a name, to be changed in place."""
+        bookmarks: dict[str, Any] = self.state.setdefault("bookmarks", {})
+        found: dict[str, Any] = bookmarks.setdefault(name, {})
+        return found
+
+    def pause(self, stream: str, pause: Pause) -> None:
+        """Tell that a stream goes on in the next run, a reason once."""
+        text = str(pause)
+        if text in self._told:
+            self.logger.info("%s: goes on in the next run, too.", stream)
+        else:
+            self._told.add(text)
+            super().pause(stream, pause)
+
+    def history(self, workspace: Workspace) -> History:
+        """Return how far the history of a workspace has been read."""
+        kept = self._bookmark(HISTORY).setdefault("workspaces", {})
+        every = self.config.get("reread_every_days", 1 if self.is_for_all else 7)
+        limits = Limits(
+            today=self.account.day(clock.now()),
+            start=self.start,
+            end=self.end,
+            born=self.account.created_on,
+            retention=workspace.retention,
+            reread_days=self.config["reread_days"],
+            reread_every=every * DAY - 4 * 3600,  # runs do not start to the second
+        )
+        return History(kept.setdefault(str(workspace.id), {}), limits)
+
+    @cached_property
+    def history_is_coming_in(self) -> bool:
+        """Whether this run goes on with a history that the last one left unfinished."""
+        known = self._bookmark(HISTORY).get("workspaces", {})
+        numbers = [str(one.id) for one in self.account.known if not one.closed]
+        begun = [known[number] for number in numbers if number in known]
+        unfinished = any("ended" not in one and "skipped" not in one for one in begun)
+        return unfinished and self.reads_history
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether history is selected."""
+        return self.streams[HISTORY].selected
+
+    def tell_silence(self) -> None:
+        """Warn if an account that was busy has turned silent."""
+        if line := self.activity.warning(self.account.day(clock.now())):
+            self.logger.warning("%s", line)
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether everybody's data of the workspaces is read, not the person's own alone."""
+        return bool(self.config["mode"] == "workspace")
+
+    @property
+    def start(self) -> date | None:
+        """First day to read, None for all."""
+        return _day(self.config.get("start_date"))
+
+    @property
+    def end(self) -> date | None:
+        """Last day to read, None for now."""
+        return _day(self.config.get("end_date"))
+
+    @property
+    def csv_zone(self) -> tzinfo:
+        """Time zone of exported files: the setting's, else the profile's if it is known."""
+        name = self.config.get("csv_time_zone") or self.kept("account").get("time_zone")
+        if not name:
+            self.logger.warning("Times of CSV files are taken for UTC: see setting csv_time_zone.")
+            return UTC
+        return ZoneInfo(name)
+
+    def is_wanted(self, stream: str, group: str | None) -> bool:
+        """Tell whether a stream of the API is on if no catalog says otherwise."""
+        if self.config.get("auth_mode") == "files":
+            return False
+        wanted = self.config.get("stream_groups") or []
+        return group is None or group in wanted or stream in wanted
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams in the order in which they are read: cheap ones first, history last."""
+        if self._streams is None:
+            place: dict[type, int] = {kind: number for number, kind in enumerate(STREAMS)}
+            found = sorted(super().streams.items(), key=lambda item: place[type(item[1])])
+            self._streams = dict(found)
+        return self._streams
 
     def discover_streams(self) -> Sequence[Stream]:
-        """Return the streams that can be read: none in this version."""
-        return []
+        """Return all streams."""
+        return [kind(self) for kind in STREAMS]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings, in lines that show no value; discovery needs no token."""
@@ -142,43 +172,20 @@ class TapToggl(Tap):
         given = configuration.prepared(self._config, self.config_jsonschema)
         self._config = configuration.prepared(token, self.config_jsonschema) | given
         errors = configuration.problems(self._config, self.config_jsonschema)
-        if raise_errors and "api_token" not in self._config:
+        errors += zone_problems(self._config)
+        if raise_errors and not self._has_source():
             errors.append(NO_TOKEN)
         if errors:
             summary = "The settings cannot be used"
             raise ConfigValidationError(summary, errors=errors)
         return errors
 
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the settings' files, and for ``ENV`` the variables.
+    def _has_source(self) -> bool:
+        """Tell whether the settings name something to read from."""
+        name = "paths" if self._config.get("auth_mode") == "files" else "api_token"
+        return bool(self._config.get(name))
 
-        Raises:
-            click.BadParameter: A file cannot be read or holds no JSON object.
-        """
-        given = super().cb_config(ctx, param, ())
-        try:
-            given.config |= configuration.from_files(path for path in value if path != "ENV")
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-        if "ENV" in value:
-            schema, prefix = cls.config_jsonschema, cls._env_var_prefix
-            given.config |= configuration.from_variables(schema, prefix)
-        return given
 
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Refuse ``--test``: without streams a test would succeed and show nothing."""
-        if value != "disabled":
-            raise click.ClickException(NO_STREAMS)
-        super().cb_test(ctx, param, value)
-
-    @classmethod
-    def invoke(cls, **options: Any) -> None:
-        """Check the settings, then say that there is nothing to read.
-
-        Raises:
-            click.ClickException: Always, but for ``--about``, which ends before.
-        """
-        super().invoke(**options)
-        raise click.ClickException(NO_STREAMS)
+def _day(text: str | None) -> date | None:
+    """Return the day of a setting, None if it is not set."""
+    return datetime.fromisoformat(text).date() if text else None

@@ -57,19 +57,6 @@ def test_every_form_of_about_lists_the_settings(capsys: pytest.CaptureFixture[st
         assert "api_token" in capsys.readouterr().out
 
 
-def test_a_run_without_streams_does_not_pass_for_a_success(run: Run) -> None:
-    done = run("--config", "ENV", TOGGL_API_KEY="not-a-real-one")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "tap-toggl has no streams yet" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_test_run_without_streams_does_not_pass_either() -> None:
-    with pytest.raises(click.ClickException, match="no streams yet"):
-        TapToggl.get_singer_command().make_context("tap-toggl", ["--test"])
-
-
 def test_bad_settings_get_a_line_each_and_no_value(run: Run, tmp_path: Path) -> None:
     settings = {"api_tokn": "s3cret", "account": 7, "api_token": ["s3cret"]}
     (tmp_path / "c.json").write_text(json.dumps(settings))
