@@ -40,7 +40,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
 def processes(group: int) -> dict[int, str]:
     """Return the living processes of a group, id to command line."""
     done = subprocess.run(
-        ["ps", "-A", "-o", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
     )
     parts = (line.split(None, 3) for line in done.stdout.splitlines())
     return {int(p): args for p, g, stat, args in parts if int(g) == group and stat[0] != "Z"}
@@ -55,7 +55,7 @@ def signalled(run: subprocess.Popen[str], victim: str, signum: int) -> None:
 @pytest.fixture
 def held(sandbox: Sandbox, project: Project) -> subprocess.Popen[str]:
     """A run of Meltano whose tap waits for the answer to a request in the middle."""
-    sandbox.garmin.faults.slow(60, path=NIGHTS)
+    sandbox.garmin.faults.slow(30, path=NIGHTS)
     run = project.start("meltano", "run", *PIPELINE)
     until(lambda: any(asked.path.startswith(NIGHTS) for asked in sandbox.garmin.requests))
     return run
@@ -83,8 +83,8 @@ def test_an_interrupted_run_is_no_success_and_loses_nothing(  # noqa: PLR0913, P
     sandbox.garmin.faults.clear()
     if victim == "meltano":
         # Its plugins find their pipes closed and end by themselves.
-        until(lambda: not processes(held.pid))
-    output, _ = held.communicate(timeout=60)
+        until(lambda: not processes(held.pid), seconds=90)
+    output, _ = held.communicate(timeout=90)
     assert held.returncode != 0, output
     # Meltano holds a run that it cannot have seen end for running, for some minutes.
     again = project.run("meltano", "run", "--force", *PIPELINE)
