@@ -68,13 +68,16 @@ def test_jobs_and_schedules_are_listed(project: Project) -> None:
 def test_discovery_and_selection(project: Project, database: str) -> None:
     catalog = json.loads(meltano(project, "invoke", "tap-toggl", "--discover"))
     assert "time_entries" in {stream["tap_stream_id"] for stream in catalog["streams"]}
-    meltano(project, "select", "tap-toggl", "tags", "*")
+    meltano(project, "select", "tap-toggl", "preferences", "*")
     meltano(project, "select", "tap-toggl", "--exclude", "tags", "name")
     meltano(project, "run", "tap-toggl", "target-bronze-postgres")
-    assert set(counts(database, "toggl")) == {"tags"}
+    assert {"preferences", "tags", "projects"} < set(counts(database, "toggl"))
     with psycopg.connect(database) as conn:
-        rows = conn.execute("SELECT raw_data ? 'name', raw_data ? 'id' FROM bronze_toggl")
-        assert set(rows) == {(False, True)}
+        found = conn.execute(
+            "SELECT metadata ->> 'stream', raw_data ? 'name', raw_data ? 'id' FROM bronze_toggl "
+            "WHERE metadata ->> 'stream' IN ('projects', 'tags')"
+        )
+        assert set(found) == {("projects", True, True), ("tags", False, True)}
 
 
 def test_the_environment_is_written_to_every_row(project: Project, database: str) -> None:

@@ -82,6 +82,8 @@ class ActivityList:
         self._since: date | None = None
         self._until: date | None = None
         self._first: date | None = None
+        self.answer: Answer | None = None
+        """The last one."""
 
     def first_day(self, last: date) -> date | None:
         """Return the local day of the first activity of all; None if there is none."""
@@ -112,7 +114,7 @@ class ActivityList:
         kept: list[Entry] = []
         day, offset, is_full = first, 0, True
         while is_full:
-            answer = self._ask(day, last, offset)
+            answer = self.answer = self._ask(day, last, offset)
             rows = _rows(answer)
             is_full = len(rows) >= self._limit
             new = [row for row in rows if row.get("activityId") not in seen]

@@ -40,6 +40,15 @@ def variables() -> dict[str, str]:
     return {name: value for name, value in {**nearest, **os.environ}.items() if value}
 
 
+def shortcut(name: str) -> str | None:
+    """Return a variable that stands for a setting, such as ``TOGGL_API_KEY``, outside Meltano.
+
+    Inside, ``meltano.yml`` says which plugin takes it: a second account that has no key of its own
+    must not read the first one's data under its own name.
+    """
+    return None if os.environ.get("MELTANO_EXTRACTOR_NAME") else variables().get(name)
+
+
 def from_files(paths: Iterable[str]) -> dict[str, Any]:
     """Return the settings of JSON files, a later file over an earlier one.
 

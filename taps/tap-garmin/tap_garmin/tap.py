@@ -174,7 +174,7 @@ class TapGarmin(BronzeTap):
         """Check the settings, in lines that show no value; discovery needs no credentials."""
         self.append_builtin_config(self.config_jsonschema)
         found = configuration.variables()
-        key = {"api_key": found.get(KEY_VARIABLE)}
+        key = {"api_key": configuration.shortcut(KEY_VARIABLE)}
         given = configuration.prepared(self._config, self.config_jsonschema)
         self._config = configuration.prepared(key, self.config_jsonschema) | given
         errors = configuration.problems(self._config, self.config_jsonschema)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.sandbox.garmin import Garmin
     from tests.tap_runs import Run, Runner
 
-PERIOD = {"start_date": "2026-11-16", "end_date": "2026-11-22"}
+PERIOD: dict[str, Any] = {"start_date": "2026-11-16", "end_date": "2026-11-18"}
 
 
 def of(run: Run, activity: int) -> list[dict[str, Any]]:
@@ -34,7 +34,9 @@ def named(part: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def some(garmin: Garmin) -> Any:
     """Return an activity of the period that covers a distance."""
-    (*_, one) = (a for a in garmin.account.activities() if a.distance and a.day.day >= 16)
+    (*_, one) = (
+        a for a in garmin.account.activities() if a.distance and str(a.day) == "2026-11-16"
+    )
     return one
 
 
@@ -213,11 +215,11 @@ def test_an_activity_without_a_file_is_no_error_and_asked_for_once(
 
 
 def test_the_file_of_a_multisport_activity_comes_once(garmin: Garmin, tap: Runner) -> None:
-    parent = garmin.account.upload_multisport("2026-11-18")
-    run = tap("activity_files", start_date="2026-11-18", end_date="2026-11-18")
+    parent = garmin.account.upload_multisport("2026-11-17")
+    run = tap("activity_files", start_date="2026-11-17", end_date="2026-11-17")
     (part,) = of(run, parent)
-    assert len(named(part, "session")) == 3
     legs = {one.id for one in garmin.account.activities(children=True) if one.parent_id == parent}
+    assert len(named(part, "session")) == len(legs) > 1
     assert not legs & {row["_tap_activity_id"] for row in run.records("activity_files")}
 
 

@@ -225,7 +225,7 @@ def test_the_days_of_a_traveller_ahead_are_read(garmin: Garmin, tap: Runner) -> 
 
 
 def test_start_and_end_date_bound_what_is_read(garmin: Garmin, tap: Runner) -> None:
-    period = {"start_date": "2026-10-01", "end_date": "2026-10-20"}
+    period: dict[str, Any] = {"start_date": "2026-10-01", "end_date": "2026-10-20"}
     run = tap("steps", "activities", "weight_entries", "spo2", **period)
     assert asked_days(garmin, "steps/daily") == [("2026-10-01", "2026-10-20")]
     assert asked_days(garmin, "weight/range") == [("2026-10-01", "2026-10-20")]

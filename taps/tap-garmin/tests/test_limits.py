@@ -80,8 +80,8 @@ def test_429_is_waited_out(
     garmin: Garmin, tap: Runner, monkeypatch: pytest.MonkeyPatch, retry_after: str
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", waits.append)
-    asked = {
+    monkeypatch.setattr("tap_garmin.client.time.sleep", waits.append)
+    asked: dict[str, str | int | None] = {
         "seconds": 14,
         "date": format_datetime(garmin.clock.now() + timedelta(seconds=14), usegmt=True),
         "none": None,
@@ -136,7 +136,7 @@ def test_where_there_is_no_data_there_is_no_error(
     garmin.quirks.null_lists = True
     garmin.account.hold_back(*(datetime(2026, 11, day, tzinfo=UTC).date() for day in range(1, 23)))
     for empty in ("bare", "null", "{}", "nothing"):
-        garmin.quirks.empty_day = empty  # type: ignore[assignment] # one of its literals
+        setattr(garmin.quirks, "empty_day", empty)  # noqa: B010 - one of its literals
         run = runner_of(garmin)(
             "activities", "daily_summaries_flat", "fitness_age", "food_log", "hrv",
             "hrv_readings", "sleep", "spo2", "weight_goals", start_date="2026-11-01",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BY_NAME = {vars(stream)["name"]: stream for stream in STREAMS}
 JSON_STREAMS = sorted(BY_NAME.keys() - {"activity_files"})
-DAYS = {"start_date": "2026-10-25", "end_date": "2026-11-08"}
+DAYS: dict[str, Any] = {"start_date": "2026-10-25", "end_date": "2026-11-08"}
 AUTUMN = (date(2026, 10, 30), date(2026, 11, 3))  # the clocks of New York go back on 1 November
 
 

@@ -167,8 +167,7 @@ class TapToggl(BronzeTap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings, in lines that show no value; discovery needs no token."""
         self.append_builtin_config(self.config_jsonschema)
-        found = configuration.variables()
-        token = {"api_token": found.get(TOKEN_VARIABLE)}
+        token = {"api_token": configuration.shortcut(TOKEN_VARIABLE)}
         given = configuration.prepared(self._config, self.config_jsonschema)
         self._config = configuration.prepared(token, self.config_jsonschema) | given
         errors = configuration.problems(self._config, self.config_jsonschema)

@@ -123,8 +123,9 @@ class ActivityStream(GarminStream):
         self, entries: list[Entry], known: dict[str, list[Any]], first: date
     ) -> Iterator[Record]:
         """Yield the keys of the records of activities that are in the list no more."""
-        if not entries:
+        if not entries or self.tap.account.activities.answer is None:
             return  # an empty list is no evidence
+        self.note(self.tap.account.activities.answer)
         listed = {str(entry.id) for entry in entries}
         for activity in [one for one in known if one not in listed]:
             day, _, parts = known[activity]
