@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +34,12 @@ Stop the embedded server:      .venv/bin/bronze db stop"""
 
 def main(data: Path) -> int:
     """Serve, run, tell; return the exit status of the pipelines."""
-    with Sandbox(seed=1, years=YEARS, toggl=OPTIONS) as sandbox:
+    # The person did nothing today, so that a second demonstration finds what the first one found.
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with Sandbox(seed=1, years=YEARS, now=midnight, toggl=OPTIONS) as sandbox:
         sandbox.toggl.largest_page_size = 1000  # with 50, the quota of an hour would not do
         sandbox.garmin.account.stop_syncing()
+        sandbox.clock.set(datetime.now(UTC))
         folder = project(data, sandbox)
         status = subprocess.run(
             [sys.executable, "-m", "orchestrate.run"], cwd=folder, env=environment(), check=False

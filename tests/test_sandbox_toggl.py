@@ -422,6 +422,10 @@ def test_a_report_comes_in_pages_by_row_number_alone(sandbox: Sandbox) -> None:
     ]
     assert [entry["id"] for entry in entries] == truth
     assert len(pages) == -(-len(truth) // 50)
+    for size, is_last in ((len(truth), True), (len(truth) - 1, False)):
+        sandbox.toggl.largest_page_size = size
+        answer = post(sandbox, "search/time_entries", wid, **body, **mine)
+        assert ("X-Next-ID" not in answer.headers) == is_last
     assert all(entry["start"].endswith("-05:00") for entry in entries)
     sandbox.toggl.largest_page_size = 200
     everybody = post(sandbox, "search/time_entries", wid, **body)

@@ -72,7 +72,7 @@ def test_the_demonstration_twice_with_no_other_network(
         },
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr

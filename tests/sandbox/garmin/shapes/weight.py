@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.sandbox.garmin.dice import single
 from tests.sandbox.garmin.forms import ms, text, words
 
 if TYPE_CHECKING:
@@ -27,37 +28,52 @@ def weight_range(account: Account, first: date, last: date, *, every: bool) -> d
     found = [one for one in everything if first <= one.day <= last]
     before = [one for one in everything if one.day < first]
     after = [one for one in everything if one.day > last]
-    deltas = _deltas(everything)
     days = [list(of_day) for _, of_day in groupby(found, key=lambda one: one.day)]
+    latest = [day[-1] for day in days]
+    deltas = (_deltas([*before[-1:], *found]), _deltas([*before[-1:], *latest]))
+    summaries = [_of_day(account, day, deltas, every=every) for day in reversed(days)]
     return {
-        "dailyWeightSummaries": [
-            _of_day(account, day, deltas, every=every) for day in reversed(days)
-        ],
-        "totalAverage": _average(account, [day[-1] for day in days], first, last),
+        "dailyWeightSummaries": summaries,
+        "totalAverage": _average(account, latest, first, last),
         "previousDateWeight": _neighbour(account, before[-1:]),
         "nextDateWeight": _neighbour(account, after[:1]),
     }
 
 
-def _deltas(everything: Sequence[WeighIn]) -> dict[int, float]:
-    """Return what each weigh-in differs from the one before, as floats subtract kilograms."""
+def _deltas(entries: Sequence[WeighIn]) -> dict[int, float]:
+    """Return what each weigh-in differs from the one before, in grams.
+
+    They are subtracted as kilograms with one decimal, and it shows: 200.00000000000284.
+    """
     return {
-        after.sample_pk: (after.grams / KILOGRAM - before.grams / KILOGRAM) * KILOGRAM
-        for before, after in pairwise(everything)
+        after.sample_pk: (_kilograms(after) - _kilograms(before)) * KILOGRAM
+        for before, after in pairwise(entries)
     }
 
 
+def _kilograms(one: WeighIn) -> float:
+    return round(one.grams / KILOGRAM, 1)
+
+
 def _of_day(
-    account: Account, day: list[WeighIn], deltas: dict[int, float], *, every: bool
+    account: Account,
+    day: list[WeighIn],
+    deltas: tuple[dict[int, float], dict[int, float]],
+    *,
+    every: bool,
 ) -> dict[str, Any]:
-    newest_first = [entry(account, one, deltas.get(one.sample_pk)) for one in reversed(day)]
+    """Return a day; its latest weigh-in is compared with the latest of the day before, as recorded.
+
+    So one weigh-in may come with two deltas in one answer.
+    """
+    newest_first = [entry(account, one, deltas[0].get(one.sample_pk)) for one in reversed(day)]
     weights = [one["weight"] for one in newest_first]
     return {
         "summaryDate": day[0].day.isoformat(),
         "numOfWeightEntries": len(day),
         "minWeight": min(weights),
         "maxWeight": max(weights),
-        "latestWeight": newest_first[0],
+        "latestWeight": entry(account, day[-1], deltas[1].get(day[-1].sample_pk)),
         "allWeightMetrics": newest_first if every else [],
     }
 
@@ -92,12 +108,12 @@ def _neighbour(account: Account, found: Sequence[WeighIn]) -> dict[str, Any]:
 def _average(account: Account, days: list[WeighIn], first: date, last: date) -> dict[str, Any]:
     scale = KILOGRAM if account.quirks.weight_in_kilograms else 1
     detailed = any(one.details for one in days)
-    bone, muscle = (_mean(days, name) for name in ("bone", "muscle"))
+    bmi, bone, muscle = (_mean(days, name) for name in ("bmi", "bone", "muscle"))
     return {
         "from": ms(datetime.combine(first, time())),
         "until": ms(datetime.combine(last, time()) + timedelta(days=1)) - 1,
         "weight": sum(one.grams for one in days) / len(days) / scale if days else None,
-        "bmi": _mean(days, "bmi"),
+        "bmi": None if bmi is None else single(bmi),
         "bodyFat": _mean(days, "fat"),
         "bodyWater": _mean(days, "water"),
         "boneMass": None if bone is None else int(bone),
