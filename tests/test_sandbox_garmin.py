@@ -534,12 +534,13 @@ def everyone(garmin: Garmin, **query: Any) -> list[dict[str, Any]]:
 
 
 def test_pages_bring_every_activity_once(rich: Garmin) -> None:
+    assert len(rich.look(SEARCH, limit=40)) == 40
     found = everyone(rich, sortOrder="asc")
     starts = [row["startTimeLocal"] for row in found]
     assert starts == sorted(starts)
     assert [row["startTimeLocal"] for row in everyone(rich)] == starts[::-1]
     assert len({row["activityId"] for row in found}) == len(found)
-    assert {row["activityId"] for row in found} == set(rich.everything()["activities"])
+    assert {row["activityId"] for row in found} == set(rich.everything("activities")["activities"])
     yesterday = f"{rich.account.today - ONE}"
     assert len([row for row in found if row["startTimeLocal"][:10] <= yesterday]) == 900
 
@@ -608,7 +609,8 @@ def archive(garmin: Garmin, number: int) -> tuple[str, bytes]:
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/x-zip-compressed"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as found:
-        name = found.namelist()[0]
+        (name,) = found.namelist()
+        assert found.getinfo(name).date_time == (1980, 1, 1, 0, 0, 0)
         return name, found.read(name)
 
 
@@ -745,7 +747,7 @@ def test_without_a_sync_nothing_changes_but_what_is_entered() -> None:
     assert max(before["steps"]) == "2026-03-10"
     garmin.account.go_on_syncing()
     garmin.clock.move(timedelta(days=1))
-    assert max(garmin.everything()["steps"]) == "2026-03-13"
+    assert max(garmin.everything("steps")["steps"]) == "2026-03-13"
 
 
 def test_some_days_come_a_day_late() -> None:
@@ -798,7 +800,7 @@ def test_an_activity_is_uploaded_late(still: Garmin) -> None:
     before = still.everything()
     number = still.account.upload_late("2026-01-05", "cycling")
     assert number > max(before["activities"])
-    row = still.everything()["activities"][number]
+    row = still.everything("activities")["activities"][number]
     assert row["startTimeLocal"].startswith("2026-01-05 ")
     assert row["activityType"]["typeKey"] == "cycling"
     assert changed(before, still.everything()) >= {("activities", number)}
@@ -809,7 +811,7 @@ def test_an_activity_is_deleted_with_its_legs(still: Garmin) -> None:
     parent = still.account.upload_multisport("2026-01-05")
     legs = still.look(f"/activity-service/activity/{parent}")["metadataDTO"]["childIds"]
     still.account.delete_activity(parent)
-    assert parent not in still.everything()["activities"]
+    assert parent not in still.everything("activities")["activities"]
     for number in (parent, *legs):
         assert refused(still, f"/activity-service/activity/{number}")[0] == 404
         assert refused(still, f"/download-service/files/activity/{number}")[0] == 404
@@ -853,12 +855,13 @@ def test_nights_are_recomputed_edited_and_lost(still: Garmin) -> None:
     recomputed = still.everything()
     assert changed(before, recomputed) == {("sleep", key), ("hrv", key)}
     assert before["sleep"][key]["id"] == recomputed["sleep"][key]["id"]
+    assert before["sleep"][key]["remSleepSeconds"] != recomputed["sleep"][key]["remSleepSeconds"]
     still.account.edit_night(day, minutes=30)
-    edited = still.everything()["sleep"][key]
+    edited = still.everything("sleep")["sleep"][key]
     assert edited["id"] == recomputed["sleep"][key]["id"] - 30 * 60_000
     assert edited["sleepWindowConfirmationType"] == "manually_confirmed"
     still.account.lose_night(day)
-    lost = still.everything()
+    lost = still.everything("hrv", "sleep")
     assert key not in lost["hrv"]
     assert key not in lost["sleep"]
     empty = still.look("/sleep-service/sleep/dailySleep", date=day)
@@ -870,14 +873,14 @@ def test_weigh_ins_are_added_replaced_and_deleted(still: Garmin) -> None:
     added = still.account.weigh_in(DAY, 71000, hour=21)
     second = still.account.weigh_in(DAY, 71300, hour=21.5)
     assert added != second
-    entry = still.everything()["weight_entries"][added]
+    entry = still.everything("weight_entries")["weight_entries"][added]
     assert (entry["weight"], entry["calendarDate"], entry["sourceType"]) == (
         71000,
         f"{DAY}",
         "MANUAL",
     )
     replaced = still.account.replace_weigh_in(added, 70500)
-    after = still.everything()["weight_entries"]
+    after = still.everything("weight_entries")["weight_entries"]
     assert added not in after
     assert after[replaced]["weight"] == 70500
     assert after[replaced]["timestampGMT"] == entry["timestampGMT"]
@@ -947,7 +950,7 @@ def test_a_traveller_is_a_day_ahead_and_in_other_zones() -> None:
     assert start == "2026-03-10T11:00:00.0"
     assert days["2026-03-11"]["jetLag"]["tripName"] == "Trip to Auckland"
     number = garmin.account.upload_late("2026-03-11")
-    row = garmin.everything()["activities"][number]
+    row = garmin.everything("activities")["activities"][number]
     offset = datetime.fromisoformat(row["startTimeLocal"]) - datetime.fromisoformat(
         row["startTimeGMT"]
     )
@@ -966,7 +969,7 @@ def test_days_can_come_twice() -> None:
     rows = garmin.look(DAYS, **span(DAY, 10))["data"]
     counts = Counter(row["calendarDate"] for row in rows)
     assert set(counts.values()) == {2}
-    whole = garmin.everything()["daily_summaries"]
+    whole = garmin.everything("daily_summaries")["daily_summaries"]
     fuller = [row == whole[row["calendarDate"]] for row in rows]
     assert sum(fuller) == len(rows) / 2
     firsts = set(fuller[::2])

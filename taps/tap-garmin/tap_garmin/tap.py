@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from singer_sdk import typing as th
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TapGarmin"]
 
+CHOICES: Final = [*dict.fromkeys([*GROUPS, *chain.from_iterable(GROUPS.values())])]
 OFF: Final = "; ".join(f"{group} ({', '.join(names)})" for group, names in GROUPS.items())
 COMPANY_VARIABLES: Final = ("GARMIN_CLIENT_ID", "GARMIN_CLIENT_SECRET")
 NO_KEY: Final = (
@@ -115,11 +117,11 @@ class TapGarmin(BronzeTap):
         ),
         th.Property(
             "stream_groups",
-            th.ArrayType(th.StringType(allowed_values=list(GROUPS))),
+            th.ArrayType(th.StringType(allowed_values=CHOICES)),
             default=[],
             title="Stream groups",
             description="Streams to read as well, which are off because they are costly or "
-            f"private: {OFF}. "
+            f"private, by group or by name: {OFF}. "
             "No default.",
         ),
         th.Property(

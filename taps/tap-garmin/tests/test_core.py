@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_garmin.streams import GROUPS
@@ -26,8 +28,10 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture(scope="module", autouse=True)
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Serve a quarter of a year of a person's data; the settings point to it."""
-    clock = Clock()
+    # What there is in the last month depends on the day, so the day is held fast.
+    clock = Clock(datetime(2026, 11, 22, 20, tzinfo=UTC))
     with (
+        time_machine.travel(clock.now().timestamp(), tick=True),
         Garmin(clock, Person(1, 0.25, clock.now()), seed=1, years=0.25) as garmin,
         pytest.MonkeyPatch.context() as patched,
     ):

@@ -42,9 +42,12 @@ def keyed(run: Run, stream: str) -> dict[str, Any]:
     return {str(row[key(stream)]): row for row in run.records(stream)}
 
 
-def served(garmin: Garmin, stream: str) -> dict[str, Any]:
-    """Return what an ideal reader would have of a stream now, by key as text."""
-    return {str(name): row for name, row in garmin.everything()[stream].items()}
+def served(garmin: Garmin) -> dict[str, dict[str, Any]]:
+    """Return what an ideal reader would have now, by stream and by key as text."""
+    return {
+        stream: {str(name): row for name, row in rows.items()}
+        for stream, rows in garmin.everything().items()
+    }
 
 
 def asked_days(garmin: Garmin, path: str) -> list[tuple[str, str]]:
@@ -59,17 +62,18 @@ def test_the_nine_streams_of_a_first_read_are_whole_and_nothing_comes_twice(
     run = tap()
     assert run.failure is None
     assert {m["stream"] for m in run.messages if m["type"] == "SCHEMA"} == set(NINE)
+    expected = served(garmin)
     for stream in NINE:
         found = keyed(run, stream)
         assert len(found) == len(run.records(stream)) > 0
         legs = {name for name, row in found.items() if row.get("parentId")}
-        assert found.keys() - legs == served(garmin, stream).keys(), stream
+        assert found.keys() - legs == expected[stream].keys(), stream
     assert garmin.over_limit == []
 
 
 def test_the_second_day_brings_what_changed_and_nothing_else(garmin: Garmin, tap: Runner) -> None:
     first = tap()
-    before = {stream: served(garmin, stream) for stream in NINE}
+    before = served(garmin)
     account = garmin.account
     garmin.clock.move(DAY)
     account.sync()
@@ -83,11 +87,12 @@ def test_the_second_day_brings_what_changed_and_nothing_else(garmin: Garmin, tap
     second = tap(state=first.state)
     assert second.failure is None
     assert len(garmin.requests) <= 15
+    now = served(garmin)
     for stream in NINE:
-        now = served(garmin, stream)
         old = keyed(first, stream)
         changed = {name for name, row in keyed(second, stream).items() if row != old.get(name)}
-        assert changed == {n for n, row in now.items() if row != before[stream].get(n)}, stream
+        due = {n for n, row in now[stream].items() if row != before[stream].get(n)}
+        assert changed == due, stream
         assert changed, stream
         assert len(keyed(second, stream)) == len(second.records(stream))
     assert str(late) in keyed(second, "activities")

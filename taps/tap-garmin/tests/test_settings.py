@@ -25,6 +25,7 @@ def test_variables_become_settings_of_their_types(
     monkeypatch.setenv("X_ACCOUNT", "12")
     monkeypatch.setenv("X_REQUEST_INTERVAL", "0.25")
     monkeypatch.setenv("X_STREAM_GROUPS", "activity_details, activity_files")
+    monkeypatch.setenv("X_SWEEP_DELETIONS", "true")
     monkeypatch.setenv("X_USER_AGENT", "")
     found = configuration.from_variables(SCHEMA, "X_")
     assert configuration.prepared(found, SCHEMA) == {
@@ -32,6 +33,7 @@ def test_variables_become_settings_of_their_types(
         "request_interval": 0.25,
         "quota_max_wait": 7,
         "stream_groups": ["activity_details", "activity_files"],
+        "sweep_deletions": True,
     }
 
 
@@ -56,6 +58,8 @@ def test_empty_means_unset_and_defaults_are_filled_in() -> None:
         ("request_interval", "1e400", "3600 or less"),
         ("quota_max_wait", "1.5", "a whole number"),
         ("stream_groups", "nonsense", "one of activity_details, "),
+        ("fit_detail", "some", "one of summary, all"),
+        ("sweep_deletions", "maybe", "true or false"),
         ("stream_maps", "text", "an object"),
         ("api_url", "http://api.example", "https, or http to this machine"),
         ("api_url", "https://user:pass@api.example", "scheme and host alone"),
@@ -98,24 +102,16 @@ def test_this_machine_may_stand_in_for_the_service(url: str) -> None:
     assert configuration.problems({"api_url": url}, SCHEMA) == []
 
 
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take away every setting that the machine could bring."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("GARMIN_API_KEY", "GARMIN_CLIENT_ID", "GARMIN_CLIENT_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.usefixtures("bare")
-def test_files_need_paths_and_no_key() -> None:
-    assert TapGarmin(config={"auth_mode": "files", "paths": ["export.zip"]}).config
+def test_files_are_refused_with_the_mend() -> None:
     with pytest.raises(ConfigValidationError) as caught:
-        TapGarmin(config={"auth_mode": "files", "paths": []})
+        TapGarmin(config={"auth_mode": "files", "paths": ["export.zip"]})
     (line,) = caught.value.errors
-    assert "Setting 'paths' is missing" in line
+    assert line == (
+        "Setting 'auth_mode' cannot be 'files' in this version: "
+        "leave it out, or set it to 'api_key'."
+    )
 
 
-@pytest.mark.usefixtures("bare")
 def test_company_credentials_are_pointed_to_the_personal_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

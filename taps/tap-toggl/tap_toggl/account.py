@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .api import Toggl
     from .client import Answer
 
-__all__ = ["Account", "Workspace"]
+__all__ = ["Account", "Workspace", "zone_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,7 @@ class Account:
     @property
     def zone(self) -> tzinfo:
         """Time zone of the person's profile; UTC if it is not known."""
-        try:
-            return ZoneInfo(self.kept.get("time_zone") or "UTC")
-        except (KeyError, ValueError, OSError):
-            return UTC
+        return zone_of(self.kept.get("time_zone")) or UTC
 
     def day(self, moment: datetime) -> date:
         """Return the person's date at a time."""
@@ -155,6 +152,14 @@ class Account:
                 kept.get("closed") or owner.get("closed"),
                 min((days for days in limits if days), default=None),
             )
+
+
+def zone_of(name: str | None) -> tzinfo | None:
+    """Return a time zone by its IANA name, None if there is no such zone."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def _workspace(row: Mapping[str, Any]) -> dict[str, Any]:

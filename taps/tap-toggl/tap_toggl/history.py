@@ -23,6 +23,7 @@ AHEAD: Final = 7
 FIRST_DAY: Final = date(2006, 1, 1)
 LAST_DAY: Final = date(2030, 1, 1)
 """The days that a report may name."""
+NEAR: Final = 3
 QUIET: Final = 30
 """Days without an entry, before the account was made, that show the end of history."""
 EDGES: Final = (365, 180, 90, 60, 30, 7)
@@ -148,6 +149,10 @@ class History:
     def _plan_again(self, now: int) -> None:
         """Put the newest days first: those that change, and all since the last time."""
         age = timedelta(days=max(self.limits.reread_days, (now - self.kept["newest_at"]) // 86_400))
+        if "edge" in self.kept or self.kept.get("ended") == "plan":
+            # The plan may be a better one by now.
+            self.kept.pop("edge", None)
+            self.kept.pop("ended", None)
         first = max(self.limits.today - age - ONE, self.floor)
         again = [
             {"first": str(part.first), "last": str(part.last), "why": "again"}
@@ -181,14 +186,22 @@ class History:
             # One day twice, for the same reason.
             self._plan_older(self._oldest)
         present = self._windows[0]
-        first = date.fromisoformat(present["first"])
+        self._clip(present)
+        first, last = (date.fromisoformat(present[name]) for name in ("first", "last"))
         if "reached" in present:
-            first = max(first, date.fromisoformat(present["reached"]) - ONE)
-        first, last = max(first, self.floor), date.fromisoformat(present["last"])
-        if first > last:
-            self.finish()
-            return self.next()
-        return Window(first, last)
+            first = max(first, date.fromisoformat(present["reached"]) - ONE, self.floor)
+        if first <= last:
+            return Window(first, last)
+        self.finish()
+        return self.next()
+
+    def _clip(self, present: dict[str, Any]) -> None:
+        """Take from a window what may not be asked for, unless that was read already."""
+        if "reached" in present or present["first"] >= str(self.floor):
+            return
+        present["first"] = str(self.floor)
+        if present["why"] == "history":
+            self.kept["oldest"] = min(present["first"], present["last"])
 
     def reach(self, days: list[str]) -> None:
         """Note the days of a page of entries, in order: they and all before them are emitted."""
@@ -224,16 +237,23 @@ class History:
         Returns:
             Whether the present window is worth another try, from a later day on.
         """
-        days = (self.limits.today - asked.first).days
-        near = self.limits.retention is not None and 0 <= self.limits.retention - days < 3  # noqa: PLR2004 - days
-        edge = days - 1 if near else next((one for one in EDGES if one < days), 0)
-        if edge > 0:
+        if edge := self._next_edge((self.limits.today - asked.first).days):
             self.kept["edge"] = edge
-        if edge > 0 and self.floor <= asked.last:
-            return True
-        self._windows.pop(0)
+            if self.floor <= asked.last:
+                self._clip(self._windows[0])
+                return True
+        refused = self._windows.pop(0)
+        if refused["why"] == "history":
+            self.kept["oldest"] = refused["last"]
         self.kept["ended"] = "plan"
         return False
+
+    def _next_edge(self, days: int) -> int | None:
+        """Return how many days back to try where so many were refused, None for none."""
+        told = self.limits.retention
+        if told is not None and told - NEAR < days <= told:
+            return days - 1  # the day itself may be counted otherwise
+        return next((edge for edge in EDGES if edge < days), None)
 
     def conclusion(self) -> str:
         """Return, for a person, how far back history goes and why not further."""

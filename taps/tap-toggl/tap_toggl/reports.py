@@ -130,6 +130,8 @@ class DetailedReport:
             if "X-Next-Row-Number" not in headers:
                 return
             following = headers.get("X-Next-ID")
+            if not page.rows:
+                raise AnswerError(f"The answer to {self.path} is empty, but names a next page.")
             place = {"first_row_number": self._further(headers["X-Next-Row-Number"], place)}
 
     def _further(self, number: str, place: dict[str, int]) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from singer_sdk import typing as th
 
+from .account import zone_of
 from .api import TOKEN_PAGE
 from .streams import GROUPS
 
@@ -21,7 +22,7 @@ NO_TOKEN: Final = (
     f"the foot of {TOKEN_PAGE} shows the token. "
     "(To read exported files alone, set 'auth_mode' to files and name them in 'paths'.)"
 )
-OPTIONAL: Final = [*GROUPS, *(name for names in GROUPS.values() for name in names)]
+OPTIONAL: Final = list(dict.fromkeys([*GROUPS, *chain.from_iterable(GROUPS.values())]))
 GROUPS_TEXT: Final = "; ".join(f"{group} ({', '.join(names)})" for group, names in GROUPS.items())
 
 SCHEMA: Final[dict[str, Any]] = th.PropertiesList(
@@ -159,8 +160,5 @@ SCHEMA: Final[dict[str, Any]] = th.PropertiesList(
 def zone_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line if ``csv_time_zone`` is no time zone."""
     name = settings.get("csv_time_zone")
-    try:
-        if isinstance(name, str):
-            ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+    if isinstance(name, str) and zone_of(name) is None:
         yield "Setting 'csv_time_zone' must be a time zone such as Europe/Berlin."

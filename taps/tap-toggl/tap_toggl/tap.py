@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from singer_sdk.exceptions import ConfigValidationError
 
 from . import clock, configuration
-from .account import Account
+from .account import Account, zone_of
 from .activity import Activity
 from .api import Toggl
 from .history import History, Limits
@@ -126,6 +125,11 @@ class TapToggl(BronzeTap):
         return bool(self.config["mode"] == "workspace")
 
     @property
+    def is_for_files(self) -> bool:
+        """Whether exported files are all that is read."""
+        return bool(self.config.get("auth_mode") == "files")
+
+    @property
     def start(self) -> date | None:
         """First day to read, None for all."""
         return _day(self.config.get("start_date"))
@@ -135,18 +139,18 @@ class TapToggl(BronzeTap):
         """Last day to read, None for now."""
         return _day(self.config.get("end_date"))
 
-    @property
+    @cached_property
     def csv_zone(self) -> tzinfo:
         """Time zone of exported files: the setting's, else the profile's if it is known."""
         name = self.config.get("csv_time_zone") or self.kept("account").get("time_zone")
-        if not name:
-            self.logger.warning("Times of CSV files are taken for UTC: see setting csv_time_zone.")
-            return UTC
-        return ZoneInfo(name)
+        if found := zone_of(name):
+            return found
+        self.logger.warning("Times of CSV files are taken for UTC: see setting csv_time_zone.")
+        return UTC
 
     def is_wanted(self, stream: str, group: str | None) -> bool:
         """Tell whether a stream of the API is on if no catalog says otherwise."""
-        if self.config.get("auth_mode") == "files":
+        if self.is_for_files:
             return False
         wanted = self.config.get("stream_groups") or []
         return group is None or group in wanted or stream in wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from tests.tap_runs import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.sandbox.server import Asked
     from tests.sandbox.toggl import Toggl
@@ -95,7 +97,7 @@ class Pipeline:
 
     def run(self, *streams: str, cut_after: int | None = None, **settings: Any) -> Result:
         """Run the tap at the sandbox's time, with some streams alone if they are named."""
-        own = {"api_url": self.toggl.url, "api_token": self.toggl.token}
+        own: dict[str, Any] = {"api_url": self.toggl.url, "api_token": self.toggl.token}
         own |= {"request_interval": 0, "quota_max_wait": 0}
         runner = Runner(TapToggl, self.sandbox.clock, own | self.settings)
         before = len(self.toggl.requests)
@@ -177,6 +179,15 @@ def bronze() -> Bronze:
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the waits between tries short."""
     monkeypatch.setattr(client, "FIRST_WAIT", 0.001)
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take away every setting that the machine could bring."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(("TAP_", "TOGGL_", "GARMIN_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ import click
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_toggl.streams import NAMES
 from tap_toggl.tap import TapToggl
+from tests.sandbox import Options, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -69,15 +72,6 @@ def test_bad_settings_get_a_line_each_and_no_value(run: Run, tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take away every setting that the machine could bring."""
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(("TAP_", "TOGGL_", "GARMIN_")):
-            monkeypatch.delenv(name)
-
-
 @pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(("text", "status"), [("{}", 0), ('{"acount": "main"}', 1)])
 def test_discovery_needs_no_credentials_but_no_bad_settings_either(
@@ -112,3 +106,72 @@ def test_missing_credentials_name_the_variable_and_the_page(
     assert "Setting 'api_token' is missing" in line
     assert "TOGGL_API_KEY=" in line
     assert "https://" in line
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Serve some weeks of a person's time."""
+    options = Options(entries_per_day=3, workspaces=1)
+    with Sandbox(1, years=0.1, toggl=options, with_garmin=False) as found:
+        yield found
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what a person reads of trouble."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("Error:")]
+
+
+def test_a_run_and_the_one_after_it(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    first = run("--config", "ENV", **sandbox.environ())
+    assert first.returncode == 0
+    messages = [json.loads(line) for line in first.stdout.splitlines()]
+    assert {one["stream"] for one in messages if one["type"] == "RECORD"} >= {
+        "me", "workspaces", "projects", "time_entries", "time_entries_history",
+    }  # fmt: skip
+    (tmp_path / "state.json").write_text(json.dumps(messages[-1]["value"]))
+    catalog = json.loads(run("--config", "ENV", "--discover", **sandbox.environ()).stdout)
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
+    options = ("--state", "state.json", "--catalog", "catalog.json")
+    second = run("--config", "ENV", *options, **sandbox.environ())
+    assert second.returncode == 0
+    assert [one.path for one in sandbox.toggl.requests if "/search/" in one.path] != []
+    assert sandbox.toggl.requests[-1].path == "/api/v9/me/time_entries"
+
+
+def test_the_connection_test_reads_a_little_of_each_stream(run: Run, sandbox: Sandbox) -> None:
+    done = run("--config", "ENV", "--test", **sandbox.environ())
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "rates of workspace" in done.stderr
+    assert run("--config", "ENV", "--test=schema", **sandbox.environ()).returncode == 0
+
+
+def test_discovery_and_about_need_no_network(run: Run) -> None:
+    nowhere = {"TAP_TOGGL_API_URL": "http://127.0.0.1:1"}
+    found = json.loads(run("--config", "ENV", "--discover", **nowhere).stdout)
+    assert {stream["tap_stream_id"] for stream in found["streams"]} == set(NAMES)
+    assert "| quota_reserve |" in run("--about", "--format=markdown").stdout
+
+
+def test_a_wrong_token_and_no_service_are_one_line_each(run: Run, sandbox: Sandbox) -> None:
+    given = sandbox.environ() | {"TOGGL_API_KEY": "not-the-right-one"}
+    (line,) = lines(run("--config", "ENV", **given))
+    assert "https://track.toggl.com/profile" in line
+    assert "not-the-right-one" not in line
+    nowhere = sandbox.environ() | {"TAP_TOGGL_API_URL": "http://127.0.0.1:1"}
+    (line,) = lines(run("--config", "ENV", **nowhere))
+    assert line.startswith("Error: Cannot reach http://127.0.0.1:1: no connection.")
+
+
+def test_a_signal_is_no_success(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.toggl.faults.slow(30, path="/me/clients")
+    given = os.environ | sandbox.environ()
+    command = [sys.executable, "-m", "tap_toggl", "--config", "ENV"]
+    with subprocess.Popen(command, cwd=tmp_path, env=given, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        while b'"stream":"clients"' not in process.stdout.readline():
+            pass
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_toggl.history import History, Limits
+from tap_toggl.history import History, Limits, Window
 
 TODAY = date(2026, 3, 4)
 NOW = (TODAY - date(1970, 1, 1)).days * 86_400
@@ -130,6 +130,60 @@ def test_a_reach_that_nobody_told_is_found(retention: int | None, reach: int) ->
             history.finish()
     assert min(firsts) == TODAY - reach * ONE
     assert "ended" in kept
+
+
+def refused(history: History, reach: int) -> tuple[list[date], int]:
+    """Read all windows of a plan of some reach; return first days, and how many were refused."""
+    firsts, refusals = [], 0
+    while window := history.next():
+        if (history.limits.today - window.first).days <= reach:
+            firsts.append(window.first)
+            history.finish()
+            continue
+        refusals += 1
+        if not history.refuse(window):
+            break
+    return firsts, refusals
+
+
+def test_a_better_plan_that_nobody_told_is_noticed_within_a_week() -> None:
+    kept: dict[str, Any] = {}
+    limits: dict[str, Any] = {"born": date(2022, 1, 1)}
+    history = History(kept, Limits(TODAY, **limits))
+    history.plan(NOW)
+    assert refused(history, 365) == ([TODAY - 356 * ONE, TODAY - 365 * ONE], 1)
+    week = History(kept, Limits(TODAY + 7 * ONE, **limits))
+    week.plan(NOW + 7 * DAY)
+    assert refused(week, 365) == ([TODAY - 29 * ONE], 1)
+    assert not week.is_coming_in
+    later = History(kept, Limits(TODAY + 14 * ONE, **limits))
+    later.plan(NOW + 14 * DAY)
+    firsts, refusals = refused(later, 10_000)
+    assert (refusals, min(firsts) < date(2022, 1, 1)) == (0, True)
+    assert firsts[1] == TODAY - (365 + 363) * ONE
+
+
+def test_a_reach_that_moves_leaves_no_gap_for_a_better_plan() -> None:
+    kept: dict[str, Any] = {}
+    history = History(kept, Limits(TODAY, retention=300, born=date(2022, 1, 1)))
+    history.plan(NOW)
+    moved = History(kept, Limits(TODAY + 90 * ONE, retention=300, born=date(2022, 1, 1)))
+    assert moved.next() == Window(TODAY - 210 * ONE, TODAY + 7 * ONE)
+    moved.finish()
+    assert kept["ended"] == "floor"
+    better = History(kept, Limits(TODAY + 90 * ONE, born=date(2022, 1, 1)))
+    better.plan(NOW + DAY)
+    window = better.next()
+    assert window is not None
+    assert window.last == TODAY - 210 * ONE
+
+
+def test_a_window_that_is_out_of_reach_by_now_is_dropped() -> None:
+    kept: dict[str, Any] = {}
+    history = History(kept, Limits(TODAY, retention=30))
+    history.plan(NOW)
+    assert History(kept, Limits(TODAY + 60 * ONE, retention=30)).next() is None
+    assert kept["oldest"] == str(TODAY + 7 * ONE)
 
 
 def test_a_plan_without_reports_ends_it() -> None:

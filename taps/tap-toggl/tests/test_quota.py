@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_toggl import api
+from tap_toggl import api, clock
+from tap_toggl.client import Answer, Request
 from tap_toggl.quota import USER, Quota
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def test_one_organization_goes_on_when_another_has_no_quota(start: Start) -> Non
 def test_a_short_wait_is_waited(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = start()
     waits: list[float] = []
-    monkeypatch.setattr(api.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     pipeline.toggl.spend("user", 28)
     pipeline.sandbox.clock.move(timedelta(minutes=58))
     run = pipeline.run("me", "workspaces", quota_max_wait=150)
@@ -125,8 +127,8 @@ def test_a_short_wait_is_waited(start: Start, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_the_two_meanings_of_402(body: str, remaining: str | None, is_quota: int) -> None:
     headers = {} if remaining is None else {"X-Toggl-Quota-Remaining": remaining}
-    request = api.Request("GET", "/api/v9/me")
-    answer = api.Answer(request, 402, headers, body.encode(), api.clock.now())
+    request = Request("GET", "/api/v9/me")
+    answer = Answer(request, 402, headers, body.encode(), clock.now())
     assert api.is_quota(answer) is bool(is_quota)
 
 

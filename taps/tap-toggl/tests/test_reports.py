@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_toggl.reports import PageSizes
+from tests.sandbox.toggl import report_query, report_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +59,7 @@ def test_a_page_size_that_is_refused_is_asked_for_once(
 ) -> None:
     pipeline = start(entries_per_day=5)
     pipeline.toggl.largest_page_size = 200
-    refuse_large_pages(pipeline, monkeypatch, most=200)
+    refuse_large_pages(monkeypatch, most=200)
     run = pipeline.run(HISTORY)
     assert [asked.status for asked in run.pages][:3] == [400, 400, 200]
     assert {asked.status for asked in run.pages[3:]} == {200}
@@ -66,10 +68,8 @@ def test_a_page_size_that_is_refused_is_asked_for_once(
     assert {asked.status for asked in pipeline.run(HISTORY).pages} == {200}
 
 
-def refuse_large_pages(pipeline: Any, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def refuse_large_pages(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Let the server answer 400 to larger pages."""
-    from tests.sandbox.toggl import report_query  # noqa: PLC0415 - only for this switch
-
     read = report_query.Query.read.__func__  # type: ignore[attr-defined]
 
     def refusing(cls: Any, toggl: Any, body: dict[str, Any], wid: int) -> Any:
@@ -78,7 +78,6 @@ def refuse_large_pages(pipeline: Any, monkeypatch: pytest.MonkeyPatch, most: int
         return read(cls, toggl, body, wid)
 
     monkeypatch.setattr(report_query.Query, "read", classmethod(refusing))
-    assert pipeline
 
 
 def test_page_sizes_are_found_from_what_comes() -> None:
@@ -171,6 +170,12 @@ def test_a_report_that_names_no_further_page_is_an_error(
     assert len(run.pages) == 2
 
 
+def test_an_empty_page_that_names_a_next_one_is_an_error(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.largest_page_size = 0
+    assert "is empty, but names a next page" in (pipeline.run(HISTORY).failure or "")
+
+
 @pytest.mark.parametrize("reach", [365, 90])
 def test_reports_stop_at_the_reach_that_the_plan_tells(start: Start, reach: int) -> None:
     pipeline = start(years=1.5, entries_per_day=1)
@@ -193,7 +198,7 @@ def test_reports_stop_at_a_reach_that_nobody_told(start: Start) -> None:
     pipeline.toggl.account.limit_history(365, announced=False)
     run = pipeline.run()
     assert run.failure is None
-    assert Counter_of(run) == {200: len(run.pages) - 1, 402: 1}
+    assert Counter(asked.status for asked in run.pages)[402] == 1
     assert not pipeline.is_coming_in
     first = datetime(2026, 3, 4, tzinfo=UTC) - timedelta(days=365)
     wanted = {
@@ -204,14 +209,6 @@ def test_reports_stop_at_a_reach_that_nobody_told(start: Start) -> None:
     assert wanted <= set(run.history)
     pipeline.sandbox.clock.move(timedelta(days=1))
     assert pipeline.run().pages == []
-
-
-def Counter_of(run: Any) -> dict[int, int]:  # noqa: N802
-    """Return how many pages had which status."""
-    found: dict[int, int] = {}
-    for asked in run.pages:
-        found[asked.status] = found.get(asked.status, 0) + 1
-    return found
 
 
 def test_windows_are_never_longer_than_a_year(start: Start) -> None:
@@ -252,15 +249,13 @@ def test_a_row_with_several_entries_comes_once_for_each(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = start()
-    from tests.sandbox.toggl import reports  # noqa: PLC0415 - only for this switch
-
-    row = reports.report_rows.row
+    row = report_rows.row
 
     def doubled(*args: Any) -> Any:
         found = row(*args)
         entry = found["time_entries"][0]
         return found | {"time_entries": [entry, entry | {"id": -entry["id"]}]}
 
-    monkeypatch.setattr(reports.report_rows, "row", doubled)
+    monkeypatch.setattr(report_rows, "row", doubled)
     found = set(pipeline.run(HISTORY).history)
     assert found == stopped(pipeline) | {-number for number in stopped(pipeline)}

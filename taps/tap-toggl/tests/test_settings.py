@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_toggl import configuration
+from tap_toggl.settings import zone_problems
 from tap_toggl.tap import TapToggl
 
 if TYPE_CHECKING:
@@ -54,7 +56,13 @@ def test_empty_means_unset_and_defaults_are_filled_in() -> None:
         ("request_interval", "-1", "0 or more"),
         ("request_interval", "1e400", "3600 or less"),
         ("quota_max_wait", "1.5", "a whole number"),
-        ("stream_groups", "nonsense", "one of organization, "),
+        ("stream_groups", "nonsense", "one of personal, organization, "),
+        ("mode", "company", "one of personal, workspace"),
+        ("auth_mode", "oauth", "one of api_token, files"),
+        ("lookback_days", "0", "1 or more"),
+        ("lookback_days", "89", "88 or less"),
+        ("reread_days", "365", "364 or less"),
+        ("reread_every_days", "0", "1 or more"),
         ("stream_maps", "text", "an object"),
         ("api_url", "http://api.example", "https, or http to this machine"),
         ("api_url", "https://user:pass@api.example", "scheme and host alone"),
@@ -95,6 +103,25 @@ def test_the_period_must_not_end_before_it_starts() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://[::1]", "http://localhost/"])
 def test_this_machine_may_stand_in_for_the_service(url: str) -> None:
     assert configuration.problems({"api_url": url}, SCHEMA) == []
+
+
+@pytest.mark.parametrize(("name", "count"), [("Europe/Berlin", 0), ("Berlin", 1), ("../etc", 1)])
+def test_the_zone_of_files_must_exist(name: str, count: int) -> None:
+    assert len(list(zone_problems({"csv_time_zone": name}))) == count
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("settings", [{}, {"auth_mode": "files"}, {"paths": ["x.csv"]}])
+def test_there_must_be_something_to_read_from(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigValidationError) as caught:
+        TapToggl(config=settings)
+    assert "Setting 'api_token' is missing" in caught.value.errors[0]
+
+
+@pytest.mark.usefixtures("bare")
+def test_files_need_no_token() -> None:
+    tap = TapToggl(config={"auth_mode": "files", "paths": ["x.csv"], "csv_time_zone": "UTC"})
+    assert "api_token" not in tap.config
 
 
 def test_the_token_comes_from_the_nearest_env_file(

@@ -26,7 +26,7 @@ from tests.sandbox.garmin.access import Access
 from tests.sandbox.garmin.account import Account
 from tests.sandbox.garmin.activities import A_DAY
 from tests.sandbox.garmin.endpoints import PATHS, ROUTES
-from tests.sandbox.garmin.everything import everything
+from tests.sandbox.garmin.everything import NAMES, everything
 from tests.sandbox.garmin.questions import OverLimit, Question, Refusal, unfit
 from tests.sandbox.garmin.quirks import Quirks
 from tests.sandbox.server import Asked, Server, encoder, json_response
@@ -87,14 +87,14 @@ class Garmin(Server):
         with self.lock:
             return msgspec.json.decode(encoder.encode(_found(question)))
 
-    def everything(self) -> dict[str, dict[Any, dict[str, Any]]]:
-        """Return what an ideal reader of the nine range streams has now, by stream and key.
+    def everything(self, *names: str) -> dict[str, dict[Any, dict[str, Any]]]:
+        """Return what an ideal reader of the range streams (all nine or some) has, by key.
 
         The streams are activities (by activityId), weight_entries (by samplePk) and, by day,
         daily_summaries, sleep, hrv, stress, steps, hydration and body_battery.
         """
         with self.lock:
-            return everything(self.account, is_strange=self.strange)
+            return everything(self.account, names or NAMES, is_strange=self.strange)
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the answer to a request; ``asked.refused`` says why it is another than data."""

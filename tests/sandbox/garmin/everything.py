@@ -10,7 +10,7 @@ from tests.sandbox.garmin.shapes import battery, daily, sleep, stats, weight
 from tests.sandbox.garmin.shapes.search import search_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import date
 
     from tests.sandbox.garmin.account import Account
@@ -27,20 +27,33 @@ DAILY: Final[dict[str, tuple[Callable[[Account, date], Row | None], Callable[...
 }
 
 
-def everything(account: Account, *, is_strange: bool) -> dict[str, dict[Any, Row]]:
-    """Return records by name of the stream and key (activityId, day as text, samplePk)."""
+NAMES: Final = (*DAILY, "activities", "weight_entries")
+
+
+def everything(
+    account: Account, names: Iterable[str], *, is_strange: bool
+) -> dict[str, dict[Any, Row]]:
+    """Return the records of streams by name and key (day as text, activityId, samplePk).
+
+    Raises:
+        KeyError: There is no stream of that name.
+    """
     question = Question(account, "", is_strange=is_strange)
+    return {name: _records(question, name) for name in names}
+
+
+def _records(question: Question, name: str) -> dict[Any, Row]:
+    account = question.account
     days = (account.first_day, account.today)
-    found: dict[str, dict[Any, Row]] = {
-        name: _by_day(question.rows(days, make, empty, doubled=False))
-        for name, (make, empty) in DAILY.items()
-    }
-    rows = (question.record(search_row(account, one)) for one in account.activities())
-    found["activities"] = {row["activityId"]: row for row in rows}
-    summaries = weight.weight_range(account, *days, every=True)["dailyWeightSummaries"]
-    entries = (question.record(one) for day in summaries for one in day["allWeightMetrics"])
-    found["weight_entries"] = {one["samplePk"]: one for one in entries}
-    return found
+    if name == "activities":
+        rows = (question.record(search_row(account, one)) for one in account.activities())
+        return {row["activityId"]: row for row in rows}
+    if name == "weight_entries":
+        summaries = weight.weight_range(account, *days, every=True)["dailyWeightSummaries"]
+        entries = (question.record(one) for day in summaries for one in day["allWeightMetrics"])
+        return {one["samplePk"]: one for one in entries}
+    make, empty = DAILY[name]
+    return _by_day(question.rows(days, make, empty, doubled=False))
 
 
 def _by_day(rows: list[Row]) -> dict[Any, Row]:

@@ -37,14 +37,15 @@ class GarminStream(BronzeStream):
     tap: TapGarmin
     api_version = "personal"
     group: ClassVar[str | None] = None
-    """The stream is off unless this group is among the setting ``stream_groups``."""
+    """The stream is off unless ``stream_groups`` names this group or the stream itself."""
     look_back: ClassVar[int] = 1
     settle: ClassVar[int] = 14
 
     def __init__(self, tap: TapGarmin) -> None:
         """Switch the stream on or off."""
         super().__init__(tap)
-        self.selected_by_default = self.group is None or self.group in tap.config["stream_groups"]
+        wanted = tap.config.get("stream_groups") or []
+        self.selected_by_default = self.group is None or bool({self.group, self.name} & {*wanted})
 
     def read(self) -> Iterable[Record]:
         """Yield the stream's records; an area that the key does not open is skipped."""

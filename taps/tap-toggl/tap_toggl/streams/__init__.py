@@ -16,7 +16,7 @@ from .timeline import Timeline
 if TYPE_CHECKING:
     from tap_toggl.stream import BronzeStream
 
-__all__ = ["GROUPS", "STREAMS"]
+__all__ = ["GROUPS", "NAMES", "STREAMS"]
 
 API_STREAMS: Final = (
     Me,
@@ -44,6 +44,8 @@ API_STREAMS: Final = (
 """Cheap ones first; those that may use up an hour's quota last."""
 
 STREAMS: Final[tuple[type[BronzeStream], ...]] = (*API_STREAMS, CsvTimeEntries)
+
+NAMES: Final[tuple[str, ...]] = tuple(vars(kind)["name"] for kind in STREAMS)
 
 GROUPS: Final[dict[str, list[str]]] = {
     group: [kind.name for kind in API_STREAMS if kind.group == group]

@@ -98,6 +98,9 @@ class TogglStream(BronzeStream):
 
     def read(self) -> Iterator[Record]:
         """Yield the records; skip what the plan does not allow, keep the quota in the STATE."""
+        if self.toggl.is_for_files:
+            self.logger.info("%s is skipped: setting 'auth_mode' is files.", self.name)
+            return
         if self._is_recent():
             self.logger.info("%s waits: history is still coming in.", self.name)
             return

@@ -1,0 +1,260 @@
+"""What a person can meet: each time one clear line, never a traceback, and nothing lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Start = Callable[..., Any]
+
+HISTORY = "time_entries_history"
+PLAN_STREAMS = {"rates", "saved_reports", "invoices", "expenses"}
+
+
+def test_a_wrong_token_is_told_once_and_ends_the_run(start: Start) -> None:
+    pipeline = start()
+    run = pipeline.run(api_token="0" * 32)
+    assert len(run.requests) == 1
+    assert "refuses the API token (403)" in (run.failure or "")
+    assert "profile" in (run.failure or "")
+    assert "\n" not in (run.failure or "")
+    assert "0" * 32 not in run.log + str(run.failure)
+
+
+def test_no_access_to_oneself_is_a_wrong_token_too(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(403, body=b"", path="/me$")
+    assert "refuses the API token" in (pipeline.run().failure or "")
+
+
+def test_a_token_that_is_reset_between_two_requests(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(401, body=b"", after=1, count=None)
+    run = pipeline.run()
+    assert len(run.requests) == 2
+    assert "refuses the API token (401)" in (run.failure or "")
+
+
+def test_no_right_is_no_wrong_token(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(403, body=b'"No access"', path="/me/tags")
+    run = pipeline.run("clients", "tags", "tasks")
+    assert run.failure is None
+    assert "tags is skipped: 127.0.0.1" in run.log
+    assert run.of("ACTIVATE_VERSION", "tags") == []
+    assert len(run.records("clients")) == 4
+
+
+def test_the_token_of_another_person_is_noticed(start: Start) -> None:
+    pipeline = start()
+    pipeline.runs()
+    pipeline.toggl.account.me["id"] += 1
+    pipeline.sandbox.clock.move(timedelta(hours=6))
+    run = pipeline.run()
+    assert "belongs to another person" in (run.failure or "")
+    assert len(run.requests) == 1
+    assert run.of("RECORD") == []
+
+
+def test_what_every_run_needs_is_not_skipped(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(403, body=b'"No access"', path="/me/time_entries")
+    run = pipeline.run("clients", "time_entries", "tags")
+    assert "time_entries: 127.0.0.1" in (run.failure or "")
+    assert "answered 403 Forbidden to /api/v9/me/time_entries" in (run.failure or "")
+    assert run.records("tags")
+
+
+def test_an_endpoint_that_is_gone(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(410, path="/me/tags", count=None)
+    run = pipeline.run("clients", "tags", "tasks")
+    assert "tags: " in (run.failure or "")
+    assert "Toggl has taken this endpoint away" in (run.failure or "")
+    assert len(run.to("/me/tags")) == 1
+    assert run.records("clients")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_trouble_that_passes_is_borne(start: Start, status: int) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(status, count=3, path="/me/clients")
+    run = pipeline.run("clients")
+    assert run.failure is None
+    assert [asked.status for asked in run.requests] == [status] * 3 + [200]
+
+
+def test_trouble_that_stays_ends_the_stream_alone(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(503, count=None, path="/me/clients")
+    run = pipeline.run("clients", "tags")
+    assert "answered 503 Service Unavailable to /api/v9/me/clients." in (run.failure or "")
+    assert run.records("tags")
+    assert run.of("ACTIVATE_VERSION", "clients") == []
+
+
+def test_a_connection_that_is_cut_is_tried_again(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.cut(count=2, path="/me/time_entries")
+    run = pipeline.run("time_entries")
+    assert run.failure is None
+    assert len(run.requests) == 3
+    assert len(run.ids("time_entries")) == len(set(run.ids("time_entries"))) > 10
+
+
+def test_a_page_of_a_proxy_is_no_answer(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.garbage(path="/me/clients")
+    run = pipeline.run("clients", "tags")
+    assert "is no JSON that can be read" in (run.failure or "")
+    assert run.records("tags")
+
+
+@pytest.mark.parametrize("body", [b'{"a":1}', b'"text"', b"[1]", b"[null]"])
+def test_an_answer_of_another_shape(start: Start, body: bytes) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.garbage(body, path="/me/clients")
+    assert "is no list of records" in (pipeline.run("clients").failure or "")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'{"id":"x"}'])
+def test_a_person_without_an_id(start: Start, body: bytes) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.garbage(body, path="/me$")
+    assert "does not name a person" in (pipeline.run("me").failure or "")
+
+
+def test_a_redirect_is_not_followed(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.redirect("http://127.0.0.1:9/", path="/me/clients")
+    run = pipeline.run("clients")
+    assert "redirects /api/v9/me/clients" in (run.failure or "")
+    assert len(run.requests) == 1
+
+
+def test_empty_lists_may_be_null(start: Start) -> None:
+    pipeline = start(projects=0, clients=0, tags=0)
+    pipeline.toggl.account.projects.clear()
+    run = pipeline.run()
+    assert run.failure is None
+    for stream in ("projects", "clients", "tags", "tasks"):
+        assert run.records(stream) == []
+        assert run.of("ACTIVATE_VERSION", stream) == []
+
+
+def test_what_the_plan_lacks_is_skipped_in_one_line_each(start: Start) -> None:
+    pipeline = start(settings={"stream_groups": ["paid_plan", "organization", "personal"]})
+    pipeline.toggl.tasks_refusal = 402
+    run = pipeline.run()
+    assert run.failure is None
+    assert {asked.status for asked in run.requests if asked.status != 200} >= {402, 403, 412}
+    for stream in PLAN_STREAMS:
+        lines = [line for line in run.log.splitlines() if line.startswith(f"{stream} of workspace")]
+        assert len(lines) == 1
+        assert "is skipped" in lines[0]
+        assert run.records(stream) == []
+        path = {"rates": "/rates/", "saved_reports": "/reports/shared"}.get(stream, f"/{stream}")
+        assert len([asked for asked in run.requests if path in asked.path]) == 1
+
+
+def test_features_that_are_off_are_skipped(start: Start) -> None:
+    pipeline = start(settings={"stream_groups": ["favorites", "timeline"]})
+    pipeline.toggl.account.features_off = {"favorites"}
+    pipeline.toggl.account.preferences["record_timeline"] = False
+    run = pipeline.run()
+    assert run.failure is None
+    assert "favorites is skipped" in run.log
+    assert "timeline is skipped" in run.log
+
+
+def test_suspended_and_deleted_workspaces_are_skipped(start: Start) -> None:
+    pipeline = start(workspaces=3)
+    account = pipeline.toggl.account
+    first, second, third = account.workspaces.values()
+    account.suspend(first)
+    account.delete(second)
+    run = pipeline.run()
+    assert run.failure is None
+    assert {asked.path.split("/")[5] for asked in run.pages} == {str(third["id"])}
+    assert f"workspace {first['id']} is skipped: it is suspended" in run.log
+    assert f"workspace {second['id']} is skipped: it is deleted" in run.log
+    assert len(run.records("workspaces")) == 3
+    assert not pipeline.is_coming_in
+
+
+def test_a_suspended_organization_is_skipped(start: Start) -> None:
+    pipeline = start(workspaces=2)
+    account = pipeline.toggl.account
+    account.suspend(next(iter(account.organizations.values())))
+    run = pipeline.run()
+    assert len({asked.path for asked in run.pages}) == 1
+    assert run.failure is None
+    # Without the stream of organizations Toggl says so, and one line tells.
+    pipeline.state = {}
+    run = pipeline.run("me", HISTORY)
+    assert {asked.status for asked in run.pages} == {200, 403}
+    assert f"{HISTORY} of workspace" in run.log
+    pipeline.sandbox.clock.move(timedelta(hours=6))
+    assert len(pipeline.run().to("/me/clients")) == 1
+
+
+def test_a_workspace_that_comes_later_gets_its_history(start: Start) -> None:
+    pipeline = start(entries_per_day=1)
+    account = pipeline.toggl.account
+    pipeline.runs()
+    pipeline.sandbox.clock.move(timedelta(days=1))
+    added = account.add_workspace(next(iter(account.organizations)), "New")
+    old = pipeline.sandbox.clock.now() - timedelta(days=50)
+    entry = account.insert_entry(old, timedelta(hours=1), workspace_id=added["id"])
+    assert entry.id in pipeline.run().history
+
+
+def test_an_account_that_moved_to_toggl_focus_is_noticed(start: Start) -> None:
+    pipeline = start(running=False, future=0)
+    pipeline.runs()
+    pipeline.toggl.moved_to_focus = pipeline.sandbox.clock.now()
+    logs = []
+    for _ in range(20):
+        pipeline.wait(days=1)
+        logs.append(pipeline.run().log.count("moved to Toggl Focus"))
+    assert logs == [0] * 13 + [1] * 7
+
+
+@pytest.mark.parametrize("days", [30, 200])
+def test_an_account_that_moved_long_ago_is_noticed_at_once(start: Start, days: int) -> None:
+    pipeline = start(years=1.5, entries_per_day=1, running=False, future=0)
+    pipeline.toggl.moved_to_focus = pipeline.sandbox.clock.now() - timedelta(days=days)
+    assert pipeline.run().log.count("moved to Toggl Focus") == 1
+
+
+def test_a_quiet_account_raises_no_alarm(start: Start) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=0)
+    for days in (20, 40, 60):
+        pipeline.toggl.account.insert_entry(
+            pipeline.sandbox.clock.now() - timedelta(days=days), timedelta(hours=1)
+        )
+    assert "Focus" not in pipeline.run().log
+
+
+def test_history_that_is_not_complete_raises_no_alarm(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6, running=False, future=0)
+    run = pipeline.run(HISTORY)
+    assert pipeline.is_coming_in
+    assert "Focus" not in run.log
+
+
+def test_progress_is_told(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6)
+    run = pipeline.run()
+    (line,) = [line for line in run.log.splitlines() if "pages of history" in line]
+    assert line.startswith(f"workspace {pipeline.workspaces[0]}: 1400 entries in 28 pages")
+    assert "28 requests used, 0 left this hour" in line
+    assert "; about " in line
+    assert line.endswith(("more pages, 1 h", "less than an hour"))
+    rest = pipeline.runs()
+    assert "is complete from " in rest[-1].log
