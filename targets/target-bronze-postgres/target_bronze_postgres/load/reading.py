@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from target_bronze_postgres.load.stream import Stream
     from target_bronze_postgres.singer.messages import Message
 
+Response = tuple[provenance.RecordProvenance, bytes, str | None]
+"""What is known of a response, its columns, and what is wrong with the member that says so."""
+
 _KEPT = 1_000
 _UNREADABLE = (Unstorable, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -31,19 +34,15 @@ class ItemReader:
         """Leave records whose key cannot be read to ``preparer``."""
         self._preparer = preparer
         self._extractions: dict[str, Extraction | None] = {}
-        self._responses: dict[tuple[Stream, bytes], tuple[provenance.RecordProvenance, bytes]] = {}
+        self._responses: dict[tuple[Stream, bytes], Response] = {}
 
     def read(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> Item:
-        """Make an item with its identity; a record whose key cannot be read is a dead letter.
-
-        Raises:
-            InputError: The RECORD's ``bronze`` member is malformed.
-        """
+        """Make an item with its identity; a record whose key cannot be read is a dead letter."""
         raw = bytes(message.record)
         if b"\\u0000" in raw:
             raw, found = repair.repair(raw)
             repairs = tuple(sorted({*repairs, *found}))
-        known, response = self._response(stream, bytes(message.bronze))
+        known, response, fault = self._response(stream, bytes(message.bronze))
         extraction = self._extraction(message.time_extracted)
         item = Item(
             line=line,
@@ -56,6 +55,7 @@ class ItemReader:
             provenance=known,
             response=response,
             repairs=repairs,
+            fault=fault,
         )
         try:
             _identify(item)
@@ -73,11 +73,11 @@ class ItemReader:
             self._extractions[text] = _read_extraction(text)
         return self._extractions[text]
 
-    def _response(self, stream: Stream, raw: bytes) -> tuple[provenance.RecordProvenance, bytes]:
+    def _response(self, stream: Stream, raw: bytes) -> Response:
         key = (stream, raw)
         if (found := self._responses.get(key)) is None:
-            known = provenance.of_record(raw)
-            found = known, columns.of_response(stream.provenance.api_endpoint, known)
+            known, fault = provenance.of_record(raw)
+            found = known, columns.of_response(stream.provenance.api_endpoint, known), fault
             if len(self._responses) > _KEPT:
                 self._responses.clear()
             self._responses[key] = found

@@ -10,7 +10,7 @@ import backoff
 import psycopg
 
 from target_bronze_postgres.db.connect import connect
-from target_bronze_postgres.db.sqlstate import RIGHTS, is_transient
+from target_bronze_postgres.db.sqlstate import DATA_REFUSED, RIGHTS, is_transient
 from target_bronze_postgres.errors import BronzeError, ConnectError, DatabaseError, RightsError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Session:
         with self._lock:
             try:
                 result: T = self._retrying(work)
-            except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded):
+            except DATA_REFUSED:
                 raise
             except psycopg.Error as error:
                 raise _explained(error, self._target.label) from error
