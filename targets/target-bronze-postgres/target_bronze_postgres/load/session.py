@@ -31,10 +31,18 @@ _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 10
 
 
-# Whatever the database or the role sets: work may take its time, and a commit is durable.
+IDLE = "10min"
+"""Longer than we ever pause between two statements of a transaction."""
+
+# Whatever the database or the role sets: work may take its time, and a commit is durable. But a
+# server that does not notice that we are gone, since nothing reaches it, must not keep our locks
+# for the two hours of its keepalives.
 _OURS = """
     SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
-           set_config('idle_in_transaction_session_timeout', '0', true),
+           set_config('idle_in_transaction_session_timeout', %s, true),
+           set_config('tcp_keepalives_idle', '60', true),
+           set_config('tcp_keepalives_interval', '10', true),
+           set_config('tcp_keepalives_count', '6', true),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)
 """
@@ -87,7 +95,7 @@ class Session:
         def whole(conn: Connection) -> T:
             with conn.transaction():
                 # For this transaction only: a pooler may give its connection to others.
-                conn.execute(_OURS)
+                conn.execute(_OURS, (IDLE,))
                 return work(conn)
 
         return self.run(whole)
