@@ -8,12 +8,12 @@ import psycopg
 
 # What is another in every run: ids, run ids and the times of loading.
 ROWS = """
-    SELECT to_jsonb(b) - '{id,ingested_at,pipeline_run_id,processing_start_time,
-        processing_end_time,processing_duration}'::text[]
+    SELECT (to_jsonb(b) - '{id,ingested_at,pipeline_run_id,processing_start_time,
+        processing_end_time,processing_duration}'::text[])::text
     FROM bronze_x AS b ORDER BY lineage_id, version
 """
 HEADS = """
-    SELECT to_jsonb(h) - '{id,loader_id}'::text[]
+    SELECT (to_jsonb(h) - '{id,loader_id}'::text[])::text
     FROM bronze_ops.heads AS h ORDER BY lineage_hash
 """
 CATALOG = "SELECT stream, rows, versions, unknown_fields FROM bronze_ops.streams ORDER BY 1"
@@ -67,7 +67,7 @@ _FAULTS = {
 
 def contents(dsn: str) -> list[list[Any]]:
     """Return all that a load leaves behind, but for ids and times of loading."""
-    with psycopg.connect(dsn) as conn:
+    with psycopg.connect(dsn, options="-c timezone=UTC -c datestyle=ISO") as conn:
         queries = (ROWS, HEADS, CATALOG, DAYS, LETTERS)
         return [conn.execute(query.encode()).fetchall() for query in queries]
 

@@ -19,8 +19,8 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["target_bronze_postgres.target"])
 _STREAMS = (
     ("in", os.O_RDONLY),
-    ("out", os.O_WRONLY | os.O_CREAT),
-    ("err", os.O_WRONLY | os.O_CREAT),
+    ("out", os.O_WRONLY),
+    ("err", os.O_WRONLY),
 )
 
 
@@ -36,6 +36,8 @@ class Forked:
         """Start the target with a config file and its whole input, in a folder of its own."""
         folder.mkdir()
         (folder / "in").write_bytes(text)
+        (folder / "out").touch()
+        (folder / "err").touch()
         process = _CONTEXT.Process(target=_run, args=(str(folder), config, environ))
         process.start()
         return cls(process, folder)
@@ -59,8 +61,7 @@ class Forked:
     @property
     def states(self) -> list[Any]:
         """The states that it has emitted; a line that a kill cut off is none."""
-        out = self.folder / "out"
-        lines = out.read_bytes().split(b"\n")[:-1] if out.exists() else []
+        lines = (self.folder / "out").read_bytes().split(b"\n")[:-1]
         return [json.loads(line) for line in lines]
 
     @property
@@ -74,7 +75,7 @@ def _run(folder: str, config: str, environ: dict[str, str]) -> None:
     os.environ.update(environ)
     os.chdir(folder)
     for number, (name, flags) in enumerate(_STREAMS):
-        os.dup2(os.open(name, flags, 0o600), number)
+        os.dup2(os.open(name, flags), number)
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout, sys.stderr = (os.fdopen(n, "w", closefd=False) for n in (1, 2))
     from target_bronze_postgres.target import TargetBronzePostgres  # noqa: PLC0415 - preloaded
