@@ -149,7 +149,10 @@ def load(
     monkeypatch.chdir(tmp_path)
 
     def run(
-        *messages: Any, env: dict[str, str] | None = None, fails: bool = False, **settings: Any
+        *messages: Any,
+        env: dict[str, str] | None = None,
+        fails: bool | None = False,
+        **settings: Any,
     ) -> Done:
         caplog.clear()
         unset = dict.fromkeys(os.environ.keys() - environ.keys())
@@ -162,7 +165,7 @@ def load(
             )
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        assert (done.exit_code != 0) == fails, caplog.text
+        assert fails is None or (done.exit_code != 0) == fails, caplog.text
         return Done(done.exit_code, done.stdout, "\n".join(caplog.messages))
 
     return run
