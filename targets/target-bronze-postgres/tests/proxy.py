@@ -120,7 +120,12 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                link = _Link(client, socket.create_connection(self._address))
+                try:
+                    server = socket.create_connection(self._address)
+                except OSError:  # the server is away
+                    client.close()
+                    continue
+                link = _Link(client, server)
                 self._links.append(link)
                 for work in (self._pass_questions, self._pass_answers):
                     threading.Thread(target=work, args=(link,), daemon=True).start()

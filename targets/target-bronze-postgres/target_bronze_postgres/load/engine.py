@@ -153,7 +153,7 @@ class Engine:
             return ledger.totals(conn, self._run)
 
         try:
-            totals = session.transact(work)
+            totals = session.transact(work, again=status == "success")
         except BronzeError:
             if status == "success":
                 raise

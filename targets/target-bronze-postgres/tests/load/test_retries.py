@@ -75,8 +75,21 @@ def test_what_does_not_pass_is_one_clear_line(
     assert f"{code}: not now" in done.stderr.splitlines()[-1]
     assert done.stdout == ""
     assert query("SELECT count(*) FROM bronze_x") == [0]
-    # The end of the run is noted too, as often as that may be tried.
-    assert query("SELECT last_value FROM tries") == [2 * tries]
+    # That the run failed is noted too, if that works at once: who waited so long waits no longer.
+    assert query("SELECT last_value FROM tries") == [tries + 1]
+
+
+def test_the_waits_between_tries_add_up_to_more_than_a_restart(
+    load: Load, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("backoff._sync.time.sleep", waits.append)
+    fail(load, query, "57P03", times=1_000)
+    load(*LINES, fails=True)
+    assert len(waits) == 8
+    longest = [min(30, 0.25 * 2**n) for n in range(8)]
+    assert all(most / 2 <= wait <= most for wait, most in zip(waits, longest, strict=True))
+    assert sum(waits) > 30
 
 
 def set_database(query: Query, setting: str) -> None:
