@@ -5,15 +5,18 @@ Every record passes here, also one that is unchanged: what can be kept from one 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_bronze_postgres.db import limits
+from target_bronze_postgres.errors import InputError
 from target_bronze_postgres.load import columns
 from target_bronze_postgres.load.item import Extraction, Item
 from target_bronze_postgres.record import identity, provenance, repair, times
 from target_bronze_postgres.record.canonical import Unstorable, raw_hash
+from target_bronze_postgres.singer.messages import scan_members
 
 if TYPE_CHECKING:
     from target_bronze_postgres.load.prepare import Preparer
@@ -61,6 +64,8 @@ class ItemReader:
             _identify(item)
         except _UNREADABLE:
             self._preparer.prepare(item)  # finds the reason, or a key only its decoder reads
+            if item.prepared is None:
+                _identify_by_scan(item)
         return item
 
     def _extraction(self, text: Any) -> Extraction | None:
@@ -90,10 +95,19 @@ def is_version(value: Any) -> bool:
 
 
 def _identify(item: Item) -> None:
-    stream = item.stream
-    if (key := stream.key_reader.read(item.raw)) is not None:
+    _name(item, item.stream.key_reader.read(item.raw))
+
+
+def _identify_by_scan(item: Item) -> None:
+    """Find the key of a dead letter, so that its lineage is known to be still there."""
+    with suppress(InputError, *_UNREADABLE):
+        _name(item, item.stream.key_reader.read_members(scan_members(item.raw.strip())))
+
+
+def _name(item: Item, key: identity.Key | None) -> None:
+    if key is not None:
         item.key = key
-        item.lineage_id = identity.keyed_lineage_id(stream.lineage_prefix, key.texts)
+        item.lineage_id = identity.keyed_lineage_id(item.stream.lineage_prefix, key.texts)
         item.lineage_hash = identity.lineage_hash(item.lineage_id)
 
 

@@ -318,8 +318,17 @@ def test_any_loads_and_kills_leave_what_the_rules_say(
     compare(load, database, opened, lines, loads)
 
 
+def test_a_letter_of_a_list_does_not_keep_others_alive(
+    load: Load, database: str, opened: Proxy
+) -> None:
+    """Found by the test above."""
+    seen, letter = Reading("u", 0, 0, None, 1, "", "", 0), Reading("u", 1, 0, None, 2, "", "nan", 0)
+    lines: list[Message] = [seen, letter, Activate("u", 2)]
+    compare(load, database, opened, lines, [Run(1, 1, None, heard=False)])
+
+
 @pytest.mark.extra  # for its length
-@settings(max_examples=400, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
 @given(messages, runs)
 def test_many_more_loads_and_kills(
     load: Load, database: str, opened: Proxy, lines: list[Message], loads: list[Run]

@@ -172,6 +172,27 @@ def test_what_could_not_be_stored_is_not_gone(load: Load, query: Query) -> None:
     assert query("SELECT count(*) FROM bronze_x") == [2]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"x":NaN,"id":%d}',
+        b'{"id":%d,"x":"caf\xe9"}',
+        b'{"\\u0069d":%d,"x":1e999999}',
+        b'{"id":%d,"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    ],
+    ids=lambda odd: str(odd[:20]),
+)
+def test_what_can_never_be_stored_does_not_keep_the_others_alive(
+    load: Load, query: Query, odd: bytes
+) -> None:
+    load(*full_table(1, [1, 2, 3], T1))
+    *lines, end = full_table(2, [1], T2)
+    bad = b'{"type":"RECORD","stream":"users","version":2,"record":' + odd + b"}\n"
+    # The second is there already, the fourth never was.
+    load(*lines, bad % 2, bad % 4, end)
+    assert query("SELECT raw_id FROM bronze_x WHERE metadata ? 'deleted'") == ["3"]
+
+
 def test_a_schema_in_between_changes_nothing(load: Load, query: Query) -> None:
     load(*full_table(1, [1, 2], T1))
     *lines, end = full_table(2, [1], T2)
