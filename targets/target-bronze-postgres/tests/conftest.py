@@ -13,11 +13,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from target_bronze_postgres.target import TargetBronzePostgres
+from tests.forked import Forked
 from tests.messages import as_input
+from tests.proxy import Proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +30,33 @@ if TYPE_CHECKING:
 FOREIGN = ("PG", "TARGET_", "MELTANO_", "TAP_", "DATABASE_URL", "BRONZE_")
 
 Query = Callable[..., list[Any]]
-ConfigFile = Callable[..., str]
 Load = Callable[..., "Done"]
 Pipe = Callable[..., "subprocess.Popen[bytes]"]
+Fork = Callable[..., Forked]
+ConfigFile = Callable[..., str]
+
+
+@pytest.fixture
+def another(server: dict[str, str]) -> Iterator[Callable[..., str]]:
+    """Make further databases and return their DSNs."""
+    with ExitStack() as stack:
+
+        def make(encoding: str = "UTF8") -> str:
+            name = sql.Identifier(f"test_{uuid.uuid4().hex}")
+            create = "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'"
+            run_as_superuser(server, sql.SQL(create).format(name, sql.Literal(encoding)))
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name)
+            stack.callback(run_as_superuser, server, drop)
+            return make_conninfo(**{**server, "dbname": name.as_string().strip('"')})
+
+        yield make
+
+
+def run_as_superuser(server: dict[str, str], *statements: sql.Composed) -> None:
+    """Run statements on the server's own database."""
+    with psycopg.connect(autocommit=True, **server) as conn:  # type: ignore[arg-type] # all text
+        for statement in statements:
+            conn.execute(statement)
 
 
 @pytest.fixture
@@ -81,7 +110,10 @@ def load(
     monkeypatch.chdir(tmp_path)
 
     def run(
-        *messages: Any, env: dict[str, str] | None = None, fails: bool = False, **settings: Any
+        *messages: Any,
+        env: dict[str, str] | None = None,
+        fails: bool | None = False,
+        **settings: Any,
     ) -> Done:
         caplog.clear()
         unset = dict.fromkeys(os.environ.keys() - environ.keys())
@@ -94,7 +126,7 @@ def load(
             )
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        assert (done.exit_code != 0) == fails, caplog.text
+        assert fails is None or (done.exit_code != 0) == fails, caplog.text
         return Done(done.exit_code, done.stdout, "\n".join(caplog.messages))
 
     return run
@@ -122,6 +154,27 @@ def pipe(
             return process
 
         yield start
+
+
+@pytest.fixture
+def forked(config_file: ConfigFile, environ: dict[str, str], tmp_path: Path) -> Iterator[Fork]:
+    """Start the target as a process of its own with its whole input, in milliseconds."""
+    with ExitStack() as stack:
+
+        def start(*messages: Any, **settings: Any) -> Forked:
+            folder = tmp_path / f"forked-{uuid.uuid4().hex}"
+            started = Forked.start(folder, config_file(**settings), environ, as_input(*messages))
+            stack.callback(started.kill)
+            return started
+
+        yield start
+
+
+@pytest.fixture
+def proxy(database: str) -> Iterator[Proxy]:
+    """A proxy before the test's server."""
+    with Proxy(database) as started:
+        yield started
 
 
 @contextmanager

@@ -33,6 +33,13 @@ TRANSIENT_CODES: Final = frozenset(
     }
 )
 
+# The server cannot hold what it is given: a value, or a value's size or depth.
+DATA_REFUSED: Final = (
+    psycopg.DataError,  # class 22
+    psycopg.errors.ProgramLimitExceeded,  # 54000
+    psycopg.errors.StatementTooComplex,  # 54001: deeper than its stack
+)
+
 # The role lacks a right: the owner has to grant it.
 RIGHTS: Final = frozenset({"42501"})
 

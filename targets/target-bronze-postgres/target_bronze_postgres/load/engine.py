@@ -86,39 +86,18 @@ def load(
         try:
             engine.run(LineReader(fd, wakeup.fd))
         except BronzeError as error:
-            _end(session, run, "failed", str(error), writer.last_state)
+            engine.end(session, "failed", str(error))
             raise
         except Exception as error:
             # Its message could hold a record's contents.
-            _end(session, run, "failed", type(error).__name__, writer.last_state)
+            engine.end(session, "failed", type(error).__name__)
             raise
         if (number := signals.received) is not None:
-            _end(session, run, "interrupted", f"signal {number}", writer.last_state)
+            engine.end(session, "interrupted", f"signal {number}")
             logger.warning("Stopped by signal %d; what was read before is committed", number)
             raise SystemExit(128 + number)
-        _end(session, run, "success", None, writer.last_state)
+        engine.end(session, "success", None)
     return engine.counter
-
-
-def _end(session: Session, run: Run, status: str, error: str | None, state: bytes | None) -> None:
-    def work(conn: psycopg.Connection[Any]) -> list[tuple[str, Tally]]:
-        ledger.end_run(conn, run, status, error, state)
-        return ledger.totals(conn, run)
-
-    try:
-        totals = session.transact(work)
-    except BronzeError:
-        if status == "success":
-            raise
-        return
-    for name, tally in totals:
-        logger.info(
-            "%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
-            "%d invalid, %d warnings, %d tombstones",
-            name,
-            *(tally.records_read, tally.rows_new, tally.rows_changed, tally.rows_unchanged),
-            *(tally.dead_letters, tally.invalid, tally.warnings, tally.tombstones),
-        )
 
 
 class Engine:
@@ -159,6 +138,34 @@ class Engine:
             if self._writer.error is None:
                 self._flush()
             self._writer.finish()
+
+    def end(self, session: Session, status: str, error: str | None) -> None:
+        """Close the run's rows in ``bronze_ops.runs``, and log what became of the records.
+
+        Raises:
+            BronzeError: The database is away; a run that failed has its own error to tell.
+        """
+
+        def work(conn: psycopg.Connection[Any]) -> list[tuple[str, Tally]]:
+            if status != "success":
+                ledger.note_run(conn, self._run, self._streams.values())
+            ledger.end_run(conn, self._run, status, error, self._writer.last_state)
+            return ledger.totals(conn, self._run)
+
+        try:
+            totals = session.transact(work, again=status == "success")
+        except BronzeError:
+            if status == "success":
+                raise
+            return
+        for name, tally in totals:
+            logger.info(
+                "%s: %d records read: %d new, %d changed, %d unchanged, %d dead letters; "
+                "%d invalid, %d warnings, %d tombstones",
+                name,
+                *(tally.records_read, tally.rows_new, tally.rows_changed, tally.rows_unchanged),
+                *(tally.dead_letters, tally.invalid, tally.warnings, tally.tombstones),
+            )
 
     def _read(self, reader: LineReader) -> None:
         while not reader.at_end and self._signals.received is None:
@@ -247,6 +254,7 @@ class Engine:
         for schema in mapped:
             opened = stream.build(schema, self._run)
             opened.seen = self._seen.setdefault(opened.key, opened.seen)
+            opened.seen.since_schema.clear()
             self._ahead.open_stream(opened)
             self._streams[opened.name] = opened
             self._batch.add_stream(opened)
@@ -257,7 +265,7 @@ class Engine:
             raise InputError("an ACTIVATE_VERSION whose version is no whole number: fix the tap.")
         for found in streams:
             # At the start of a stream, or without a record of that version, it is only noted.
-            if version in found.seen.versions:
+            if found.is_closed_by(version):
                 self._batch.add_stream(found)
                 self._batch.activation = Activation(found, version, found.seen.extracted)
                 self._flush()

@@ -37,7 +37,12 @@ _COPY = """
         extracted_at, seen_version, loader_id, deleted
     ) FROM STDIN
 """
-_MICROSECONDS = "TIMESTAMPTZ 'epoch' + extracted * INTERVAL '1 microsecond'"
+# An interval is multiplied as a double, which has no room for the microseconds of a far year; whole
+# seconds, and what is left of one, are exact.
+_MICROSECONDS = (
+    "TIMESTAMPTZ 'epoch' + extracted / 1000000 * INTERVAL '1 second'"
+    " + extracted %% 1000000 * INTERVAL '1 microsecond'"
+)
 _UPDATE = f"""
     UPDATE bronze_ops.heads AS h
     SET version = n.version, content_hash = n.content_hash, raw_hash = n.raw_hash, id = n.id,

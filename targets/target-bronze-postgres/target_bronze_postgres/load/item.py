@@ -53,7 +53,8 @@ class Item(msgspec.Struct, gc=False):
     """A RECORD line, its identity, and what has been found out about it so far.
 
     A keyless record gets its lineage when it is prepared, from its content. ``extracted`` is in
-    microseconds since 1970; ``version`` is the stream version of ACTIVATE_VERSION.
+    microseconds since 1970; ``version`` is the stream version of ACTIVATE_VERSION; ``fault`` says
+    what is wrong with the message's ``bronze`` member.
     """
 
     line: bytes
@@ -71,3 +72,4 @@ class Item(msgspec.Struct, gc=False):
     lineage_hash: bytes = b""
     prepared: Prepared | None = None
     letter: Letter | None = None
+    fault: str | None = None

@@ -14,6 +14,8 @@ from target_bronze_postgres.record import repair
 from target_bronze_postgres.record.canonical import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import psycopg
 
     from target_bronze_postgres.load.batch import Batch
@@ -82,6 +84,12 @@ _END = """
     UPDATE bronze_ops.runs
     SET ended_at = now(), status = %s, error = %s, state = coalesce(%s, state)
     WHERE loader_id = %s
+"""
+# A run that failed before its first commit is a run all the same.
+_NOTE = """
+    INSERT INTO bronze_ops.runs
+        (loader_id, source, account, stream, run_id, environment, started_at, tap, target_version)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _TOTALS = f"""
     SELECT source, account, stream, {", ".join(_COUNTERS)} FROM bronze_ops.runs
@@ -195,6 +203,21 @@ def totals(conn: Connection, run: Run) -> list[tuple[str, Tally]]:
     """Return the counters of each of the run's streams, under ``source/account/stream``."""
     rows = conn.execute(_TOTALS, (run.loader_id,)).fetchall()
     return [("/".join(row[:3]), Tally(*row[3:])) for row in rows]
+
+
+def note_run(conn: Connection, run: Run, streams: Iterable[Stream]) -> None:
+    """Make rows of the run for streams of which nothing was committed; one at least.
+
+    Where not even a SCHEMA came, the row's stream, or its source too, is empty.
+    """
+    rows = [(*_names(stream.key).values(), stream.provenance.tap) for stream in streams]
+    settings = run.settings
+    for source, account, stream, tap in rows or [
+        (repair.text(settings.source or ""), repair.text(settings.account), "", None)
+    ]:
+        about = (run.run_id, settings.environment, run.started_at)
+        versions = (None if tap is None else repair.text(tap), run.target_version)
+        conn.execute(_NOTE, (run.loader_id, source, account, stream, *about, *versions))
 
 
 def end_run(

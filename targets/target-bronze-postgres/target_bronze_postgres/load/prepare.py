@@ -141,12 +141,15 @@ def _judge(item: Item, record: Any, checks: quality.Checks) -> None:
         checks.judge_schema(validator, record)
     if item.stream.key_properties:
         checks.judge_key(item.stream.key_properties, whole=item.key is not None)
-    if item.repairs:
-        for name in item.repairs:
-            checks.failed("text", _REPAIRED[name])
-        item.letter = Letter(",".join(item.repairs), checks.message or "", landed=True)
-    else:
+    for name in item.repairs:
+        checks.failed("text", _REPAIRED[name])
+    if not item.repairs:
         checks.passed("text")
+    if item.fault is not None:
+        checks.failed("provenance", f"the {item.fault}")
+    # What was replaced or left out is kept with the line.
+    if odd := (*item.repairs, *(("provenance",) if item.fault is not None else ())):
+        item.letter = Letter(",".join(odd), checks.message or "", landed=True)
 
 
 def _metadata(item: Item, content_hash: bytes, deleted: str | None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +11,7 @@ import backoff
 import psycopg
 
 from target_bronze_postgres.db.connect import connect
-from target_bronze_postgres.db.sqlstate import RIGHTS, is_transient
+from target_bronze_postgres.db.sqlstate import DATA_REFUSED, RIGHTS, is_transient
 from target_bronze_postgres.errors import BronzeError, ConnectError, DatabaseError, RightsError
 
 if TYPE_CHECKING:
@@ -28,13 +29,21 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FIRST_WAIT = 0.25
-_LONGEST_WAIT = 10
+_LONGEST_WAIT = 30
 
 
-# Whatever the database or the role sets: work may take its time, and a commit is durable.
+IDLE = "10min"
+"""Longer than we ever pause between two statements of a transaction."""
+
+# Whatever the database or the role sets: work may take its time, and a commit is durable. But a
+# server that does not notice that we are gone, since nothing reaches it, must not keep our locks
+# for the two hours of its keepalives.
 _OURS = """
     SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
-           set_config('idle_in_transaction_session_timeout', '0', true),
+           set_config('idle_in_transaction_session_timeout', %s, true),
+           set_config('tcp_keepalives_idle', '60', true),
+           set_config('tcp_keepalives_interval', '10', true),
+           set_config('tcp_keepalives_count', '6', true),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)
 """
@@ -54,30 +63,32 @@ class Session:
             (psycopg.Error, ConnectError),
             factor=_FIRST_WAIT,
             max_value=_LONGEST_WAIT,
+            jitter=_jitter,
             max_tries=max_retries + 1,
             giveup=lambda error: not is_transient(error),
             on_backoff=_log_retry,
             logger=None,
         )(self._attempt)
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def run(self, work: Callable[[Connection], T], *, again: bool = True) -> T:
         """Call ``work`` with a connection, again on a new one after a transient error.
 
         ``work`` may run several times, so it must be all in a transaction or harmless to repeat.
+        Without ``again`` it runs once.
 
         Raises:
             DatabaseError: The server refused, or did not come back in ``max_retries`` tries.
         """
         with self._lock:
             try:
-                result: T = self._retrying(work)
-            except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded):
+                result: T = (self._retrying if again else self._attempt)(work)
+            except DATA_REFUSED:
                 raise
             except psycopg.Error as error:
                 raise _explained(error, self._target.label) from error
             return result
 
-    def transact(self, work: Callable[[Connection], T]) -> T:
+    def transact(self, work: Callable[[Connection], T], *, again: bool = True) -> T:
         """Call ``work`` as :meth:`run` does, within one transaction.
 
         Raises:
@@ -87,10 +98,10 @@ class Session:
         def whole(conn: Connection) -> T:
             with conn.transaction():
                 # For this transaction only: a pooler may give its connection to others.
-                conn.execute(_OURS)
+                conn.execute(_OURS, (IDLE,))
                 return work(conn)
 
-        return self.run(whole)
+        return self.run(whole, again=again)
 
     def __enter__(self) -> Self:
         """Nothing is opened before it is needed."""
@@ -117,6 +128,14 @@ class Session:
             if is_transient(error):
                 self.close()
             raise
+
+
+def _jitter(wait: float) -> float:
+    """Spread loaders that lost the same server, but wait at least half as long as is meant.
+
+    Eight waits are then 31 seconds at least: a server that was killed needs some to recover.
+    """
+    return wait / 2 + random.uniform(0, wait / 2)  # noqa: S311 - no secret
 
 
 def _log_retry(details: Details) -> None:

@@ -40,11 +40,13 @@ class StreamKey:
 class Seen:
     """What this run has seen of a stream, whatever its SCHEMA: an ACTIVATE_VERSION asks for it.
 
-    ``versions`` are those of its records, ``unnamed`` those of records whose key cannot be read,
-    ``extracted`` the latest time, in microseconds since 1970.
+    ``versions`` are those of its records, ``since_schema`` those of its records after its latest
+    SCHEMA, ``unnamed`` those of records whose key cannot be read, ``extracted`` the latest time, in
+    microseconds since 1970.
     """
 
     versions: set[int] = field(default_factory=set)
+    since_schema: set[int] = field(default_factory=set)
     unnamed: set[int | None] = field(default_factory=set)
     extracted: int | None = None
     rate_limit_info: dict[str, Any] | None = None
@@ -53,6 +55,7 @@ class Seen:
         """Remember a record."""
         if version is not None:
             self.versions.add(version)
+            self.since_schema.add(version)
         if extracted is not None and (self.extracted is None or extracted > self.extracted):
             self.extracted = extracted
         if known.api_rate_limit_info is not None:
@@ -86,6 +89,17 @@ class Stream:
     def key_properties(self) -> tuple[str, ...]:
         """Names of the top-level members that make a record's key; none for a keyless stream."""
         return self.key_reader.key_properties
+
+    def is_closed_by(self, version: int) -> bool:
+        """Tell whether an ACTIVATE_VERSION that comes now ends the list of all records.
+
+        It does after a record of that version. A tap of the Singer SDK sends it at the start, and
+        once more after each further SCHEMA, as it goes from one partition of a stream to the next:
+        there only a record since the SCHEMA tells. Our taps, which say where records come from,
+        send it at the end alone.
+        """
+        ours = self.provenance is not provenance.NO_STREAM
+        return version in (self.seen.versions if ours else self.seen.since_schema)
 
 
 def build(message: Message, run: Run) -> Stream:

@@ -9,8 +9,7 @@ from collections import defaultdict, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
-
+from target_bronze_postgres.db.sqlstate import DATA_REFUSED
 from target_bronze_postgres.errors import DatabaseError
 from target_bronze_postgres.load import activation, heads, ledger
 from target_bronze_postgres.load.decisions import Decider
@@ -19,6 +18,8 @@ from target_bronze_postgres.load.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
     from target_bronze_postgres.load.ahead import LookAhead
     from target_bronze_postgres.load.batch import Batch
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 _POLL = 0.2
 _KEPT_COMMITS = 4
-_REFUSALS = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
 
 
 class Commit(NamedTuple):
@@ -110,7 +110,7 @@ class Writer(threading.Thread):
         if batch.streams:
             try:
                 self._commit(batch)
-            except _REFUSALS as error:
+            except DATA_REFUSED as error:
                 self._single_out(batch, error)
                 self._commit_or_fail(batch)
         self._states.emit(batch.states)
@@ -118,7 +118,7 @@ class Writer(threading.Thread):
     def _commit_or_fail(self, batch: Batch) -> None:
         try:
             self._commit(batch)
-        except _REFUSALS as error:
+        except DATA_REFUSED as error:
             raise _refused(error) from error
 
     def _commit(self, batch: Batch) -> None:
@@ -192,7 +192,7 @@ class Writer(threading.Thread):
         raw = item.raw.decode("utf-8", "replace")
         try:
             self._session.transact(lambda conn: conn.execute("SELECT %s::jsonb IS NULL", (raw,)))
-        except _REFUSALS as error:
+        except DATA_REFUSED as error:
             return f"{error.sqlstate}: {error.diag.message_primary}"
         return None
 

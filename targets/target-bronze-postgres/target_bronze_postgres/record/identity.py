@@ -14,7 +14,7 @@ from target_bronze_postgres.db import limits
 from target_bronze_postgres.record.canonical import canonical, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _ABSENT = Raw()
 _PART_BYTES = 50
@@ -120,6 +120,16 @@ class KeyReader:
         if not isinstance(record, dict) or not self.key_properties:
             return None
         return _key([canonical(record.get(name)) for name in self.key_properties])
+
+    def read_members(self, members: Mapping[str, bytes]) -> Key | None:
+        """Return the key of a record of which only the raw members are known.
+
+        Raises:
+            Unstorable: A part of the key is nothing that JSONB holds.
+        """
+        if not self.key_properties:
+            return None
+        return _key([members.get(name, b"") for name in self.key_properties])
 
 
 def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes], Any] | None:

@@ -1,7 +1,8 @@
 """The ``bronze`` member that our taps put on SCHEMA and RECORD messages.
 
-Foreign taps have none: everything here is optional, and what is malformed is an
-:class:`~target_bronze_postgres.errors.InputError` that names the member.
+Foreign taps have none: everything here is optional. What is malformed on a SCHEMA is an
+:class:`~target_bronze_postgres.errors.InputError` that names the member; on a RECORD the rest is
+taken, since no record may be lost for what is said about it.
 """
 
 from __future__ import annotations
@@ -79,13 +80,41 @@ def of_stream(raw: bytes) -> StreamProvenance:
     return NO_STREAM if raw == _NULL else _decode(raw, StreamProvenance, "SCHEMA")
 
 
-def of_record(raw: bytes) -> RecordProvenance:
+def of_record(raw: bytes) -> tuple[RecordProvenance, str | None]:
     """Decode the ``bronze`` member of a RECORD.
 
-    Raises:
-        InputError: It is malformed.
+    Returns:
+        What is known, and what is wrong with the rest: its member and the type that was expected,
+        never a value.
     """
-    return NO_RECORD if raw == _NULL else _decode(raw, RecordProvenance, "RECORD")
+    if raw == _NULL:
+        return NO_RECORD, None
+    try:
+        return _decode(raw, RecordProvenance, "RECORD"), None
+    except InputError as error:
+        return _salvage(raw), str(error).removeprefix("a RECORD whose ")
+
+
+def _salvage(raw: bytes) -> RecordProvenance:
+    """Take the members that are sound, each by itself."""
+    known = NO_RECORD
+    for name, value in _members(raw).items():
+        try:
+            alone = _decode(msgspec.json.encode({name: value}), RecordProvenance, "RECORD")
+        except InputError:
+            continue
+        if name in RecordProvenance.__struct_fields__:
+            known = msgspec.structs.replace(known, **{name: getattr(alone, name)})
+    return known
+
+
+def _members(raw: bytes) -> dict[str, msgspec.Raw]:
+    if is_too_deep(raw):
+        return {}
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
 
 
 def _decode(raw: bytes, kind: type[T], message: str) -> T:

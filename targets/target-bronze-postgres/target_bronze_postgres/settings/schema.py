@@ -173,7 +173,7 @@ _LOADING: Final[dict[str, Any]] = {
     "max_retries": _setting(
         "integer",
         "Retries",
-        "How often a batch is tried again, with growing pauses up to 10 seconds, when the database "
+        "How often a batch is tried again, with growing pauses up to 30 seconds, when the database "
         "goes away or asks for another try. Default: 8.",
         minimum=0,
         default=8,

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.conftest import Done
@@ -133,29 +132,6 @@ def nobody() -> int:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip(f"nobody cannot run {sys.executable}")
     return entry.pw_uid
-
-
-@pytest.fixture
-def another(server: dict[str, str]) -> Iterator[Callable[..., str]]:
-    """Make further databases and return their DSNs."""
-    with ExitStack() as stack:
-
-        def make(encoding: str = "UTF8") -> str:
-            name = sql.Identifier(f"test_{uuid.uuid4().hex}")
-            create = "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'"
-            run_as_superuser(server, sql.SQL(create).format(name, sql.Literal(encoding)))
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name)
-            stack.callback(run_as_superuser, server, drop)
-            return make_conninfo(**{**server, "dbname": name.as_string().strip('"')})
-
-        yield make
-
-
-def run_as_superuser(server: dict[str, str], *statements: sql.Composed) -> None:
-    """Run statements on the server's own database."""
-    with psycopg.connect(autocommit=True, **server) as conn:  # type: ignore[arg-type] # all text
-        for statement in statements:
-            conn.execute(statement)
 
 
 @pytest.fixture

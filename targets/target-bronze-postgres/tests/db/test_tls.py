@@ -18,9 +18,12 @@ from target_bronze_postgres.embedded import EmbeddedServer
 from target_bronze_postgres.embedded.account import UNPRIVILEGED
 from target_bronze_postgres.errors import ConnectError
 from target_bronze_postgres.settings import DatabaseTarget
+from tests.messages import record, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import Load
 
 pytestmark = pytest.mark.extra
 
@@ -100,6 +103,18 @@ def test_full_verification(tls: dict[str, str], certificates: Path) -> None:
     with reach(tls, sslmode="verify-full", sslrootcert=root) as connection:
         row = connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         assert row.fetchone() == (True,)
+
+
+def test_a_load_with_full_verification(tls: dict[str, str], certificates: Path, load: Load) -> None:
+    secure = {"sslmode": "verify-full", "sslrootcert": str(certificates / "server.crt")}
+    dsn = make_conninfo("", **(tls | secure))
+    lines = (schema(), record(id=1), state({"n": 1}))
+    assert load(*lines, dsn=dsn).states == [{"n": 1}]
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM bronze_x").fetchone() == (1,)
+    stranger = make_conninfo(dsn, sslrootcert=str(certificates / "stranger.crt"))
+    done = load(*lines, dsn=stranger, max_retries=0, fails=True)
+    assert "is not signed by a certificate in sslrootcert" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

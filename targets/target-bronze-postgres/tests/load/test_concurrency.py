@@ -2,64 +2,108 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tests.messages import as_input, record, schema
+from tests.contents import check
+from tests.messages import as_input, record, schema, state
 from tests.waiting import eventually, waiting
 
 if TYPE_CHECKING:
-    from tests.conftest import Load, Pipe, Query
+    from collections.abc import Callable
+
+    from tests.conftest import Fork, Load, Pipe, Query
 
 
-def test_loaders_of_the_same_keys_on_new_months_agree(pipe: Pipe, query: Query) -> None:
-    about = schema(bookmark_properties=["at"])
-    inputs = []
-    for loader in range(4):
-        keys = range(200) if loader % 2 else range(199, -1, -1)
-        lines = [
+LOADERS = 8
+KEYS = 120
+MONTHS = "SELECT tableoid::regclass::text, count(*) FROM bronze_x GROUP BY 1 ORDER BY 1"
+LANDED = """
+    SELECT lineage_id, metadata->>'content_hash', count(*) FROM bronze_x GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def readings(loader: int) -> list[dict[str, Any]]:
+    """Three readings of each key in an order of this loader's own, and keys that only it has.
+
+    Half of the loaders see the third content of a key, a quarter each one of their own.
+    """
+    shuffled = random.Random(loader)  # noqa: S311 - no secret
+    lines = []
+    for version in (1, 2, 3):
+        keys = [*range(KEYS), *(f"{loader}-{n}" for n in range(10))]
+        shuffled.shuffle(keys)
+        name = version if version < 3 or loader % 2 else f"3 of {loader}"
+        lines += [
             record(
                 id=key,
-                at=f"2024-{1 + key % 12:02}-01T00:00:00Z",
-                name=version,
+                at=f"{2015 + loader}-{1 + int(key[-1]):02}-01T00:00:00Z"
+                if isinstance(key, str)
+                else f"2024-{1 + (key + version) % 12:02}-01T00:00:00Z",
+                name=name,
                 extracted=f"2024-12-0{version}T00:00:00Z",
             )
-            for version in (1, 2)
             for key in keys
         ]
-        inputs.append(as_input(about, *lines))
-    processes = [pipe(batch_size_rows=50) for _ in inputs]
-    for process, text in zip(processes, inputs, strict=True):
-        assert process.stdin is not None
-        process.stdin.write(text)
-        process.stdin.close()
-        process.stdin = None
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err.decode()
-        assert b"deadlock" not in err
-    assert query(
-        "SELECT count(*), count(DISTINCT lineage_id), count(DISTINCT (lineage_id, version)),"
-        " count(DISTINCT (lineage_id, metadata->>'content_hash')) FROM bronze_x"
-    ) == [(400, 200, 400, 400)]
-    assert query("SELECT array_agg(DISTINCT version ORDER BY version) FROM bronze_x") == [[1, 2]]
-    totals = "sum(records_read)::int, sum(rows_new + rows_changed)::int"
-    assert query(f"SELECT {totals} FROM bronze_ops.runs") == [(1600, 400)]
-    assert query("SELECT rows, versions FROM bronze_ops.streams") == [(400, 200)]
-    assert query("SELECT count(*) FROM bronze_x_latest WHERE raw_data->>'name' = '2'") == [200]
+    return [schema(bookmark_properties=["at"]), *lines, state({"loader": loader})]
 
 
-def test_a_long_reader_does_not_block_a_loader(pipe: Pipe, query: Query, database: str) -> None:
+def check_beside_one_another(
+    load: Load, database: str, serial: str, inputs: list[list[dict[str, Any]]]
+) -> None:
+    """Compare what loaders beside one another left with what the same loads left one by one."""
+    for lines in inputs:
+        load(*lines, dsn=serial, batch_size_rows=50)
+    with psycopg.connect(database) as one, psycopg.connect(serial) as other:
+        for query in (LANDED, MONTHS):
+            assert one.execute(query).fetchall() == other.execute(query).fetchall()
+        deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert one.execute(deadlocks).fetchall() == [(0,)]
+    check(database)
+
+
+def test_eight_loaders_of_the_same_keys_on_new_months(
+    load: Load, forked: Fork, query: Query, database: str, another: Callable[..., str]
+) -> None:
+    """Versions have no gaps and no twins, nothing is lost, and nobody waits in a circle.
+
+    A reader of the table, who began before them, is there all the while.
+    """
+    inputs = [readings(loader) for loader in range(LOADERS)]
+    load(inputs[0][0])
+    with psycopg.connect(database) as reader:
+        before = reader.execute("SELECT count(*) FROM bronze_x").fetchone()
+        reader.execute("DECLARE slow CURSOR FOR SELECT * FROM bronze_x")
+        targets = [forked(*lines, batch_size_rows=50) for lines in inputs]
+        for loader, target in enumerate(targets):
+            assert target.wait() == 0, target.log
+            assert target.states == [{"loader": loader}]
+            assert "try 2" not in target.log
+        assert before == (0,)
+        assert reader.execute("SELECT count(*) FROM bronze_x_latest").fetchone() is not None
+    assert query("SELECT sum(records_read)::int FROM bronze_ops.runs") == [
+        LOADERS * 3 * (KEYS + 10)
+    ]
+    check_beside_one_another(load, database, another(), inputs)
+
+
+def test_a_long_reader_does_not_block_a_loader_nor_it_the_reader(
+    load: Load, query: Query, database: str
+) -> None:
     about = schema(bookmark_properties=["at"])
-    first = pipe()
-    first.communicate(as_input(about, record(id=1, at="2024-01-01")), 60)
+    load(about, record(id=1, at="2024-01-01"))
     with psycopg.connect(database) as reader:
         reader.execute("SELECT count(*) FROM bronze_x")
-        second = pipe()
-        _, err = second.communicate(as_input(about, record(id=2, at="2024-02-01")), 60)
-        assert second.returncode == 0, err.decode()
+        load(about, record(id=2, at="2024-02-01"))  # a new month
+        # It reads on, while another loader is in the middle of its batch.
+        with psycopg.connect(database) as holder:
+            holder.execute("LOCK TABLE bronze_ops.heads IN SHARE ROW EXCLUSIVE MODE")
+            reader.execute("SET lock_timeout = '1s'")
+            found = reader.execute("SELECT count(*) FROM bronze_x").fetchone()
+            assert found == (2,)
     assert query("SELECT count(*) FROM bronze_x") == [2]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.messages import as_input, record, schema
+from tests.messages import as_input, record, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +144,7 @@ def test_byte_order_mark_blank_lines_and_line_ends(load: Load, query: Query) -> 
         ),
         (b'{"type": "RECORD", "stream": 5, "record": {}}\n', "Line 4 .* stream is no string"),
         (
-            b'{"type": "RECORD", "stream": "users", "record": {}, "bronze": {"file_size": "x"}}\n',
+            b'{"type": "SCHEMA", "stream": "a", "schema": {}, "bronze": {"tap": 5}}\n',
             "Line 4 .* bronze member is malformed",
         ),
     ],
@@ -159,6 +159,48 @@ def test_a_broken_stream_ends_the_run_after_what_came_before(
     assert done.states == [{"n": 1}]
     assert query("SELECT raw_id FROM bronze_x") == ["1"]
     assert query("SELECT status, error IS NOT NULL FROM bronze_ops.runs") == [("failed", True)]
+
+
+@pytest.mark.parametrize(
+    ("member", "known", "fault"),
+    [
+        (b'{"file_size": "x", "file_path": "a"}', ("a", None), "got `str` - at `$.file_size`"),
+        (b'{"file_size": 9223372036854775808, "api_request_id": "r"}', (None, "r"), "<= 9223372"),
+        (b"[1]", (None, None), "got `array`"),
+        (b'{"file_path": NaN}', (None, None), "malformed"),
+        (b'{"api_rate_limit_info": ' + b'{"a":' * 600 + b"1" + b"}" * 601, (None, None), "too dee"),
+    ],
+)
+def test_a_record_is_not_lost_for_what_is_said_about_it(
+    load: Load, query: Query, member: bytes, known: tuple[str | None, ...], fault: str
+) -> None:
+    odd = b'{"type": "RECORD", "stream": "users", "record": {"id": 2}, "bronze": ' + member + b"}"
+    done = load(schema(), record(id=1), odd + b"\n", record(id=3), state({"n": 3}))
+    assert done.states == [{"n": 3}]
+    found = query(
+        "SELECT validation_status, file_path, api_request_id, error_message FROM bronze_x"
+        " ORDER BY raw_id"
+    )
+    assert [row[:-1] for row in found] == [
+        ("valid", None, None),
+        ("warning", *known),
+        ("valid", None, None),
+    ]
+    assert fault in found[1][-1]
+    assert query("SELECT reason, message, landed FROM bronze_ops.dead_letters") == [
+        ("provenance", odd, True)
+    ]
+    counters = "records_read, rows_new, dead_letters, warnings"
+    assert query(f"SELECT {counters} FROM bronze_ops.runs") == [(3, 3, 0, 1)]
+
+
+def test_a_malformed_member_does_not_hide_that_a_record_is_gone(load: Load, query: Query) -> None:
+    gone = {"bronze": {"deleted_at": "2024-01-01", "api_response_code": "x"}}
+    load(schema(), record(id=1), record(id=1) | gone)
+    assert query("SELECT metadata->>'deleted_by' FROM bronze_x ORDER BY version") == [
+        None,
+        "source",
+    ]
 
 
 @pytest.mark.parametrize("compression", ["gzip", None])

@@ -2,99 +2,106 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from target_bronze_postgres.load import session
 from tests.messages import as_input, record, schema, state
+from tests.proxy import Act, Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Load, Pipe, Query
 
-
-class CuttingProxy:
-    """Passes bytes between clients and a server, and cuts a connection at the COMMIT it is told.
-
-    ``before`` cuts when the client asks for it, so that the server never hears of it; otherwise
-    when the server has answered, so that the client never hears of that.
-    """
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        """Listen for clients of the server at ``address``."""
-        self._address = address
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.cut_at = 0
-        self.before = False
-        self.commits = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """Take no more clients."""
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._address)
-                pair = (client, server)
-                commit = threading.Event()
-                for source, sink in (pair, pair[::-1]):
-                    threading.Thread(
-                        target=self._pass,
-                        args=(source, sink, commit, source is client),
-                        daemon=True,
-                    ).start()
-
-    def _pass(
-        self, source: socket.socket, sink: socket.socket, commit: threading.Event, from_client: bool
-    ) -> None:
-        with suppress(OSError):
-            while chunk := source.recv(65536):
-                if from_client and b"COMMIT" in chunk:
-                    self.commits += 1
-                    if self.commits == self.cut_at:
-                        commit.set()
-                if commit.is_set() and (self.before or not from_client):
-                    break
-                sink.sendall(chunk)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+ROWS = 4
+LINES = (schema(), *(record(id=n, at="2024-01-01") for n in range(ROWS)), state({"n": 1}))
 
 
-@pytest.fixture
-def proxy(database: str) -> Iterator[CuttingProxy]:
-    known = conninfo_to_dict(database)
-    cutting = CuttingProxy((str(known["host"]), int(str(known["port"]))))
-    yield cutting
-    cutting.close()
+def check_loaded_once(query: Query) -> None:
+    """Every record of LINES is there once, and counted once."""
+    assert query("SELECT count(*), max(version) FROM bronze_x") == [(ROWS, 1)]
+    assert query("SELECT records_read, rows_new, rows_unchanged FROM bronze_ops.runs") == [
+        (ROWS, ROWS, 0)
+    ]
+    assert query("SELECT rows, versions FROM bronze_ops.streams") == [(ROWS, 0)]
 
 
-@pytest.mark.parametrize("cut", [(before, at) for before in (True, False) for at in (1, 2, 3, 4)])
-def test_a_connection_cut_at_a_commit_loses_and_doubles_nothing(
-    load: Load, query: Query, database: str, proxy: CuttingProxy, cut: tuple[bool, int]
+# Where the look-ahead and the writer are in the middle of something.
+PLACES = {
+    "migration": (b"CREATE TABLE bronze_ops.heads",),
+    "table": (b"create_source",),
+    "look-ahead": (b"bronze_ops.heads WHERE lineage_hash",),
+    "partition": (b"create_partition_if_not_exists",),
+    "locks": (b"pg_advisory_xact_lock($1)",),
+    "ids": (b"nextval",),
+    "COPY": (b'COPY "public"."bronze_x"',),
+    "rows": (b"FROM STDIN", b'"id": 1'),
+    "heads": (b"COPY bronze_ops.heads",),
+    "catalog": (b"INSERT INTO bronze_ops.streams",),
+    "run": (b"INSERT INTO bronze_ops.runs",),
+    "COMMIT": (b"FROM STDIN", b"COMMIT"),
+    "end": (b"UPDATE bronze_ops.runs",),
+    "COMMIT of the end": (b"UPDATE bronze_ops.runs", b"COMMIT"),
+}
+
+
+@pytest.mark.parametrize("act", [Act.CUT, Act.CUT_ANSWER], ids=lambda a: a.name)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_connection_cut_anywhere_loses_and_doubles_nothing(
+    load: Load, query: Query, proxy: Proxy, place: str, act: Act
 ) -> None:
-    proxy.before, proxy.cut_at = cut
-    dsn = make_conninfo(database, host="127.0.0.1", port=proxy.port)
-    about, *lines = [schema(), *(record(id=n, at="2024-01-01") for n in range(4))]
-    done = load(about, *lines, state({"n": 1}), dsn=dsn, batch_size_rows=2)
-    assert proxy.commits > proxy.cut_at
+    proxy.arm(*PLACES[place], act=act)
+    done = load(*LINES, dsn=proxy.dsn, batch_size_rows=2)
+    assert proxy.reached.is_set()
     assert "try 2 follows" in done.stderr
     assert done.states == [{"n": 1}]
-    assert query("SELECT count(*), max(version) FROM bronze_x") == [(4, 1)]
-    assert query("SELECT records_read, rows_new, rows_unchanged FROM bronze_ops.runs") == [
-        (4, 4, 0)
-    ]
-    assert query("SELECT rows, versions FROM bronze_ops.streams") == [(4, 0)]
+    check_loaded_once(query)
+
+
+@pytest.mark.parametrize("act", [Act.CUT, Act.CUT_ANSWER], ids=lambda a: a.name)
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_any_commit_may_be_the_one_that_is_cut(
+    load: Load, query: Query, proxy: Proxy, nth: int, act: Act
+) -> None:
+    proxy.arm(b"COMMIT", act=act, nth=nth)
+    assert load(*LINES, dsn=proxy.dsn, batch_size_rows=2).states == [{"n": 1}]
+    assert proxy.reached.is_set()
+    check_loaded_once(query)
+
+
+SLOW = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON bronze_ops.runs
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow();
+"""
+
+
+def test_a_commit_that_still_runs_when_its_connection_is_cut_is_waited_for(
+    load: Load, query: Query, proxy: Proxy
+) -> None:
+    """Asked too early, ``runs.last_batch`` would say that the batch was not committed."""
+    load(schema())
+    query("TRUNCATE bronze_ops.runs, bronze_ops.streams;" + SLOW)
+    proxy.arm(b"FROM STDIN", b"COMMIT", act=Act.CUT_RUNNING)
+    done = load(*LINES, dsn=proxy.dsn)
+    assert proxy.reached.is_set()
+    assert done.states == [{"n": 1}]
+    check_loaded_once(query)
+
+
+def test_a_server_that_does_not_notice_the_cut_lets_go_of_the_locks_after_a_while(
+    load: Load, query: Query, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever comes back would wait for the locks that it still holds itself."""
+    monkeypatch.setattr(session, "IDLE", "500ms")
+    load(schema())
+    query("TRUNCATE bronze_ops.runs, bronze_ops.streams")
+    proxy.arm(b"pg_advisory_xact_lock($1)", act=Act.CUT_RUNNING)
+    done = load(*LINES, dsn=proxy.dsn)
+    assert proxy.reached.is_set()
+    assert done.states == [{"n": 1}]
+    check_loaded_once(query)
 
 
 def test_terminated_backends_are_replaced(pipe: Pipe, query: Query) -> None:
@@ -114,11 +121,8 @@ def test_terminated_backends_are_replaced(pipe: Pipe, query: Query) -> None:
     assert query("SELECT count(*), max(version) FROM bronze_x") == [(5, 1)]
 
 
-def test_a_server_that_stays_away_is_one_clear_line(
-    load: Load, proxy: CuttingProxy, database: str
-) -> None:
-    dsn = make_conninfo(database, host="127.0.0.1", port=proxy.port)
+def test_a_server_that_stays_away_is_one_clear_line(load: Load, proxy: Proxy) -> None:
     proxy.close()
-    done = load(schema(), record(id=1), dsn=dsn, max_retries=1, fails=True)
+    done = load(schema(), record(id=1), dsn=proxy.dsn, max_retries=1, fails=True)
     assert "connection refused" in done.stderr.splitlines()[-1]
     assert done.stdout == ""

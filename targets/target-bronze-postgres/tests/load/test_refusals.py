@@ -64,6 +64,47 @@ def test_a_batch_that_is_refused_whole_is_one_line_without_its_rows(
     assert load(schema(), record(id=2), state({"n": 2})).states == [{"n": 2}]
 
 
+def test_a_record_deeper_than_the_stack_of_the_server(
+    load: Load, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JSON_DEPTH", 900)
+    load(schema())
+    query(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET max_stack_depth = 100',"
+        " current_database()); END $$"
+    )
+    deep = b'{"a":' * 800 + b"1" + b"}" * 800
+    bad = b'{"type": "RECORD", "stream": "users", "record": {"id": 2, "name": ' + deep + b"}}"
+    done = load(schema(), record(id=1), bad + b"\n", record(id=3), state({"n": 3}))
+    assert done.states == [{"n": 3}]
+    assert query("SELECT raw_id FROM bronze_x ORDER BY 1") == ["1", "3"]
+    [(reason, error)] = query("SELECT reason, error FROM bronze_ops.dead_letters")
+    assert (reason, error.partition(":")[0]) == ("refused_by_server", "54001")
+
+
+RUNS = "SELECT stream, status, records_read, error FROM bronze_ops.runs ORDER BY stream"
+
+
+def test_a_run_that_fails_before_its_first_commit_is_a_failed_run(load: Load, query: Query) -> None:
+    load(schema())
+    query("TRUNCATE bronze_ops.runs")
+    query(REFUSE.format(code="22000"))
+    load(schema(), schema("other"), record(id=1), fails=True)
+    error = "the database refuses a batch: 22000: not here"
+    assert query(RUNS) == [("other", "failed", 0, error), ("users", "failed", 0, error)]
+    assert query("SELECT count(*) FROM bronze_ops.runs WHERE ended_at IS NULL") == [0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"source": ""}])
+def test_a_run_that_fails_at_its_first_line_is_a_failed_run(
+    load: Load, query: Query, settings: dict[str, str]
+) -> None:
+    load(b"Usage: tap [OPTIONS]\n", fails=True, **settings)
+    [(stream, status, records, error)] = query(RUNS)
+    assert (stream, status, records) == ("", "failed", 0)
+    assert error.startswith("Line 1 of the input is no JSON object")
+
+
 @pytest.fixture
 def insider(load: Load, query: Query, database: str) -> Iterator[str]:
     """The DSN of a role that may do all with the tables, but may not call the functions."""

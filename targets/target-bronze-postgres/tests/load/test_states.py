@@ -17,12 +17,13 @@ import pytest
 
 from target_bronze_postgres.load.signals import GRACE
 from tests.messages import as_input, record, schema, state
+from tests.proxy import Act, Proxy
 from tests.waiting import DEADLINE, eventually, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import ConfigFile, Load, Pipe, Query
+    from tests.conftest import ConfigFile, Fork, Load, Pipe, Query
 
 
 def write(process: subprocess.Popen[bytes], *messages: Any) -> None:
@@ -111,6 +112,43 @@ def test_a_signal_commits_what_was_read_and_says_so(
     emitted = [json.loads(line)["n"] for line in out.splitlines()]
     assert count(query) == (4 if emitted in ([0, 1], [0]) else 3)
     assert query("SELECT status FROM bronze_ops.runs") == ["interrupted"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_copy_commits_and_is_told_by_the_status(
+    forked: Fork, query: Query, proxy: Proxy, number: signal.Signals
+) -> None:
+    proxy.arm(b"FROM STDIN", b'"name": "n50"', act=Act.HOLD)
+    lines = [record(id=n, name=f"n{n}") for n in range(100)]
+    target = forked(schema(), *lines, state({"n": 100}), dsn=proxy.dsn)
+    assert proxy.reached.wait(DEADLINE)
+    target.signal(number)
+    eventually(lambda: f"Signal {number}" in target.log)
+    assert count(query) == 0
+    proxy.release()
+    assert target.wait() == 128 + number
+    assert target.states == [{"n": 100}]
+    assert count(query) == 100
+    assert query("SELECT status, error FROM bronze_ops.runs") == [
+        ("interrupted", f"signal {int(number)}")
+    ]
+
+
+def test_a_state_waits_for_every_stream_that_came_before_it(
+    forked: Fork, query: Query, proxy: Proxy
+) -> None:
+    """One stream fills batches, another has one record before the state: it is not left behind."""
+    proxy.arm(b"FROM STDIN", b'"last"', act=Act.HOLD)
+    lines = [record("full", id=n) for n in range(5)]
+    slow = [record("slow", id=1, name="last"), state({"full": 5, "slow": 1})]
+    streams = [schema("full"), schema("slow")]
+    target = forked(*streams, *lines, state({"full": 5}), *slow, dsn=proxy.dsn, batch_size_rows=2)
+    assert proxy.reached.wait(DEADLINE)
+    assert query("SELECT count(*) FROM bronze_x") == [4]
+    assert target.states == []
+    proxy.release()
+    assert target.wait() == 0
+    assert target.states == [{"full": 5}, {"full": 5, "slow": 1}]
 
 
 def test_a_second_signal_ends_at_once(pipe: Pipe, query: Query, database: str) -> None:

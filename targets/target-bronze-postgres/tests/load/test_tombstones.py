@@ -129,6 +129,24 @@ def test_a_list_that_was_not_read_to_its_end_buries_nothing(
     assert query("SELECT count(*) FROM bronze_x WHERE metadata ? 'deleted'") == [0]
 
 
+def test_a_stream_in_partitions_as_the_sdk_sends_it_buries_nothing(
+    load: Load, query: Query
+) -> None:
+    """SCHEMA and ACTIVATE_VERSION stand before each partition, always with the same version."""
+    for version, extracted in ((1, T1), (2, T2)):
+        lines = full_table(version, [1, 2, 3], extracted)
+        start = [schema(), lines[-1]]
+        load(*start, lines[1], *start, lines[2], *start, *start, lines[3])
+    assert query("SELECT count(*), max(version) FROM bronze_x") == [(3, 1)]
+
+
+def test_our_taps_may_end_with_an_empty_partition(load: Load, query: Query) -> None:
+    load(*full_table(1, [1, 2], T1))
+    *lines, end = full_table(2, [1], T2)
+    load(*lines, SCHEMA, end)
+    assert query("SELECT raw_id FROM bronze_x WHERE metadata ? 'deleted'") == ["2"]
+
+
 def test_other_accounts_are_not_buried(load: Load, query: Query) -> None:
     load(*full_table(1, [1, 2], T1), account="a")
     load(*full_table(2, [2], T2), account="b")
@@ -152,6 +170,27 @@ def test_what_could_not_be_stored_is_not_gone(load: Load, query: Query) -> None:
     done = load(*full_table(3, [1], T3)[:-1], nameless, activate(3))
     assert "key cannot be read" in done.stderr
     assert query("SELECT count(*) FROM bronze_x") == [2]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"x":NaN,"id":%d}',
+        b'{"id":%d,"x":"caf\xe9"}',
+        b'{"\\u0069d":%d,"x":1e999999}',
+        b'{"id":%d,"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    ],
+    ids=lambda odd: str(odd[:20]),
+)
+def test_what_can_never_be_stored_does_not_keep_the_others_alive(
+    load: Load, query: Query, odd: bytes
+) -> None:
+    load(*full_table(1, [1, 2, 3], T1))
+    *lines, end = full_table(2, [1], T2)
+    bad = b'{"type":"RECORD","stream":"users","version":2,"record":' + odd + b"}\n"
+    # The second is there already, the fourth never was.
+    load(*lines, bad % 2, bad % 4, end)
+    assert query("SELECT raw_id FROM bronze_x WHERE metadata ? 'deleted'") == ["3"]
 
 
 def test_a_schema_in_between_changes_nothing(load: Load, query: Query) -> None:

@@ -209,6 +209,30 @@ def test_a_moved_timestamp_lands_in_its_own_month(load: Load, query: Query) -> N
     assert query("SELECT version FROM bronze_x_latest") == [2]
 
 
+def test_times_are_compared_to_the_microsecond(load: Load, query: Query) -> None:
+    """A double of seconds has no room for the last digits, least of all in a far year."""
+    clocks = [
+        f"{year}-12-31T23:59:{n % 60:02}.{(n * 7919 + 123_457) % 999_998 + 1:06}"
+        for year in (1970, 2024, 2262, 9998)
+        for n in range(25)
+    ]
+
+    def readings(name: str, step: int) -> list[dict[str, Any]]:
+        return [
+            record(id=n, name=name, extracted=f"{clock[:-6]}{int(clock[-6:]) + step:06}Z")
+            for n, clock in enumerate(clocks)
+        ]
+
+    load(schema(), *readings("A", 0))
+    load(schema(), *readings("B", -1))
+    counts = "SELECT count(*) FROM bronze_x WHERE metadata ? 'late'"
+    assert query(counts) == [100]
+    load(schema(), *readings("C", 1))
+    assert query(counts) == [100]
+    heads = "SELECT raw_data->>'name', count(*) FROM bronze_x_latest GROUP BY 1"
+    assert query(heads) == [("C", 100)]
+
+
 def test_streams_and_accounts_do_not_share_lineages(load: Load, query: Query) -> None:
     lines = [schema("a/b"), schema("a"), record("a/b", id="c"), record("a", id="b/c")]
     load(*lines)
