@@ -56,7 +56,7 @@ def run(job: str) -> bool:
     Meltano tells the plugins no run id. Given one in the environment, it takes that one for its own
     log, and the target writes the same to every row.
     """
-    command = [PROGRAMS / "meltano", "run", job]
+    command = [str(PROGRAMS / "meltano"), "run", job]
     return not subprocess.run(
         command, env={**os.environ, "MELTANO_RUN_ID": str(uuid4())}, check=False
     ).returncode

@@ -352,13 +352,13 @@ def answers(garmin: Garmin) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for start in range(0, len(activities), 45):
         page = {"start": start, "limit": 45, "excludeChildren": "false"}
         yield "list[SummarizedActivity]", SEARCH, page
-    for one in activities[::-2]:
+    for one in activities[::-3]:
         yield "ActivitySummary", f"/activity-service/activity/{one.id}", {}
         yield "list[ActivityWorkout]", f"/activity-service/activity/{one.id}/workouts", {}
     for month in range(14):
         first = account.first_day + 28 * month * ONE
         yield from ranges(first, first + 27 * ONE)
-    for n in range(0, 360, 3):
+    for n in range(0, 360, 5):
         yield from days(account.today - n * ONE)
     zones = "/biometric-service/heartRateZones/v2"
     yield "list[HeartRateZones]", zones, {"generateDefaults": "true"}

@@ -15,7 +15,7 @@ from .activities import ActivityList
 from .api import is_closed
 from .client import Request
 from .days import ONE, Window, read_day
-from .errors import RefusedError
+from .errors import CredentialsError, RefusedError
 
 if TYPE_CHECKING:
     import logging
@@ -67,16 +67,16 @@ class Account:
         Raises:
             RefusedError: The key does not open them.
         """
-        return self.client.ask(Request("GET", SETTINGS, headers={"Accept": "application/json"}))
+        return self.client.ask(Request("GET", SETTINGS))
 
     @cached_property
     def zone(self) -> tzinfo:
         """The zone of the account; UTC where Garmin tells none that is known here."""
         try:
             found = self.settings.json()
-        except RefusedError as error:
-            if not is_closed(error):
-                raise
+        except CredentialsError:
+            raise
+        except RefusedError:
             return UTC
         name = found.get("timeZone") if isinstance(found, dict) else None
         try:

@@ -88,9 +88,7 @@ class ActivityList:
     def first_day(self, last: date) -> date | None:
         """Return the local day of the first activity of all; None if there is none."""
         if self._first is None:
-            for page in self.pages(EVER, last):
-                self._first = page.first_day
-                break
+            next(self.pages(EVER, last))
         return self._first
 
     def entries(self, first: date, last: date) -> list[Entry]:
@@ -118,13 +116,16 @@ class ActivityList:
             rows = _rows(answer)
             is_full = len(rows) >= self._limit
             new = [row for row in rows if row.get("activityId") not in seen]
-            seen.update(row.get("activityId") for row in new)
             entries = [_entry(row) for row in new if isinstance(row.get("activityId"), int)]
+            seen.update(entry.id for entry in entries)
             kept.extend(entries)
             day, offset = _onward(day, offset, rows)
             if not is_full:
                 self._entries, self._since, self._until = kept, first, last
-            yield Page(answer, new, entries, day, not is_full)
+            page = Page(answer, new, entries, day, not is_full)
+            if first == EVER:
+                self._first = self._first or page.first_day
+            yield page
 
     def _ask(self, first: date, last: date, offset: int) -> Answer:
         """Return the answer for a page; where Garmin takes it for too large, a smaller one."""
@@ -139,9 +140,7 @@ class ActivityList:
                 "excludeChildren": "false",  # legs of a multisport activity are rows of their own
             }
             try:
-                return self._client.ask(
-                    Request("GET", PATH, query, headers={"Accept": "application/json"})
-                )
+                return self._client.ask(Request("GET", PATH, query))
             except RefusedError as error:
                 if error.status != HTTPStatus.INTERNAL_SERVER_ERROR or self._limit == 1:
                     raise

@@ -86,6 +86,7 @@ class GarminClient(Client):
             max_wait=max_wait,
             logger=logger,
         )
+        self._session.headers["Accept"] = "application/json"
         self._file = TokenFile(self.base, key)
         self._warned = False
 
@@ -104,13 +105,13 @@ class GarminClient(Client):
         try:
             return super().ask(request)
         except RefusedError as error:
-            if error.status != HTTPStatus.UNAUTHORIZED or isinstance(error, CredentialsError):
+            if not _is_of_token(error):
                 raise
         self._renew(self.token)
         try:
             return super().ask(request)
         except RefusedError as error:
-            if error.status != HTTPStatus.UNAUTHORIZED or isinstance(error, CredentialsError):
+            if not _is_of_token(error):
                 raise
             raise CredentialsError(
                 f"{self.host} refuses a token that it has just given out (401): "
@@ -180,6 +181,11 @@ class GarminClient(Client):
                 status=answer.status,
             )
         super().check(answer)
+
+
+def _is_of_token(error: RefusedError) -> bool:
+    """Tell whether the token has ended or was revoked, while the key may be good."""
+    return error.status == HTTPStatus.UNAUTHORIZED and not isinstance(error, CredentialsError)
 
 
 def is_closed(error: RefusedError) -> bool:

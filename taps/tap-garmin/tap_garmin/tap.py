@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
 
+    from .errors import Pause
+
 __all__ = ["TapGarmin"]
 
 CHOICES: Final = [*dict.fromkeys([*GROUPS, *chain.from_iterable(GROUPS.values())])]
@@ -167,6 +169,11 @@ class TapGarmin(BronzeTap):
     def account(self) -> Account:
         """What all streams share."""
         return Account(self.client, self.config, self.state.get("bookmarks", {}), self.logger)
+
+    def pause(self, stream: str, pause: Pause) -> None:
+        """End the run: Garmin asks to wait whatever the request."""
+        super().pause(stream, pause)
+        self.is_over = True
 
     def discover_streams(self) -> Sequence[Stream]:
         """Return all streams; neither network nor credentials are needed."""

@@ -101,9 +101,10 @@ def test_a_wait_longer_than_allowed_ends_the_run_well(
 ) -> None:
     whole = len(tap("steps").records("steps"))
     garmin.faults.too_many(3600, path="steps/daily", count=None, after=2)
-    first = tap("steps")
+    first = tap("steps", "stress")
     assert first.failure is None
     assert "asks to wait 3600 s" in caplog.text
+    assert not [asked for asked in garmin.requests if "stress" in asked.path]
     assert 0 < len(first.records("steps")) < whole
     garmin.faults.clear()
     rest = tap("steps", state=first.state)

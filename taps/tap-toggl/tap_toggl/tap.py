@@ -85,6 +85,18 @@ class TapToggl(BronzeTap):
             self._told.add(text)
             super().pause(stream, pause)
 
+    def conclude(self) -> None:
+        """Tell how many requests were made, then of the trouble that was noted.
+
+        Raises:
+            click.ClickException: There was some.
+        """
+        for bucket, used in self.quota.used.items():
+            left = self.quota.left(bucket, clock.seconds())
+            rest = "" if left is None else f", {left} left this hour but for the reserve"
+            self.logger.info("%d requests of the quota of %s%s.", used, bucket, rest)
+        super().conclude()
+
     def history(self, workspace: Workspace) -> History:
         """Return how far the history of a workspace has been read."""
         kept = self._bookmark(HISTORY).setdefault("workspaces", {})

@@ -171,6 +171,44 @@ def test_the_target_writes_nothing_at_the_second_run(start: Start, load: Any) ->
     assert changed["projects"] == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("2026-02-10", "2026-02-20"), ("2025-06-01", "2025-06-30"), ("2026-02-20", None)],
+)
+def test_the_dates_of_the_settings_are_days_of_the_person(
+    start: Start, first: str, last: str | None
+) -> None:
+    pipeline = start(years=1, entries_per_day=4, zone="Pacific/Auckland", future=0)
+    account = pipeline.toggl.account
+    for hour in range(24):  # also around both midnights
+        for day in (first, last or first):
+            begun = datetime.fromisoformat(f"{day}T{hour:02}:30:00").replace(tzinfo=account.zone)
+            account.insert_entry(begun, timedelta(minutes=5))
+            account.insert_entry(begun - timedelta(days=1), timedelta(minutes=5))
+            account.insert_entry(begun + timedelta(days=1), timedelta(minutes=5))
+    run = pipeline.run(start_date=first, end_date=last)
+    days = {
+        one.id: str(datetime.fromtimestamp(one.start, account.zone).date())
+        for one in account.own_entries()
+        if one.stop
+    }
+    wanted = {number for number, day in days.items() if first <= day <= (last or "2026-03-04")}
+    assert set(run.history) == wanted
+    if first > "2026":
+        running = pipeline.living() - days.keys()
+        assert set(run.ids("time_entries")) - running == wanted
+        assert ("changed_at" in pipeline.bookmark("time_entries")) is (last is None)
+
+
+def test_the_look_back_can_be_longer(start: Start) -> None:
+    pipeline = start(settings={"lookback_days": 5})
+    pipeline.runs()
+    pipeline.sandbox.clock.move(timedelta(days=1))
+    (asked,) = pipeline.run().to("/me/time_entries")
+    now = pipeline.sandbox.clock.now().timestamp()
+    assert 5.99 < (now - int(asked.query["since"])) / 86_400 < 6.01
+
+
 def test_a_deleted_tag_shows_when_recent_weeks_are_read_again(start: Start, bronze: Any) -> None:
     pipeline = start()
     account = pipeline.toggl.account

@@ -170,6 +170,18 @@ def test_a_report_that_names_no_further_page_is_an_error(
     assert len(run.pages) == 2
 
 
+def test_a_report_in_no_order_is_not_gone_on_with(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(years=1, entries_per_day=6)
+    orders = report_query.ORDERS | {"date": lambda entry: (entry.id * 7919 % 1009, entry.id)}
+    monkeypatch.setattr(report_query, "ORDERS", orders)
+    first = pipeline.run(HISTORY)
+    assert "is not by date" in first.log
+    (place,) = pipeline.bookmark(HISTORY)["workspaces"].values()
+    assert "reached" not in place["windows"][0]
+
+
 def test_an_empty_page_that_names_a_next_one_is_an_error(start: Start) -> None:
     pipeline = start()
     pipeline.toggl.largest_page_size = 0

@@ -256,5 +256,6 @@ def test_progress_is_told(start: Start) -> None:
     assert "28 requests used, 0 left this hour" in line
     assert "; about " in line
     assert line.endswith(("more pages, 1 h", "less than an hour"))
+    assert "8 requests of the quota of user, 20 left this hour but for the reserve." in run.log
     rest = pipeline.runs()
     assert "is complete from " in rest[-1].log

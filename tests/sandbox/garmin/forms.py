@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 Day: TypeAlias = date
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -41,8 +40,3 @@ def ms(time: datetime) -> int:
     """Return milliseconds since 1970; those of a wall clock (naive) as if it stood in UTC."""
     aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
     return (aware - EPOCH) // timedelta(milliseconds=1)
-
-
-def seconds(span: timedelta) -> int:
-    """Return whole seconds."""
-    return span // SECOND

@@ -36,7 +36,6 @@ BOUNDS: Final[dict[str, tuple[Callable[[Any, Any], bool], str]]] = {
 PAGING: Final = frozenset(words("start limit startDate endDate sortBy sortOrder excludeChildren"))
 """Parameters that filter nothing but days and legs."""
 SORTS: Final = {"distance", "duration", "elapsedDuration", "averageSpeed", "calories"}
-PARENTS: Final = {sport.key: sport.parent_type_id for sport in ALL}
 IDS: Final = {sport.key: sport.type_id for sport in ALL}
 
 

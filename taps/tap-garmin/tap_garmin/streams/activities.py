@@ -27,6 +27,7 @@ class Activities(GarminStream):
     primary_keys = ("activityId",)
     replication_key = "startTimeGMT"
     source_timestamp: ClassVar = {"pointer": "/startTimeGMT", "form": "utc"}
+    parent: ClassVar = {"stream": "activities", "key": ["/parentId"]}  # that of a leg
 
     def read_all(self) -> Iterable[Record]:
         """Yield the rows, page by page."""

@@ -71,9 +71,10 @@ class GarminStream(BronzeStream):
     def read_all(self) -> Iterable[Record]:
         """Yield the stream's records, from where the STATE says on."""
 
-    def ask(self, path: str, accept: str = "application/json", **query: Any) -> Answer:
+    def ask(self, path: str, accept: str | None = None, **query: Any) -> Answer:
         """Return the answer to a GET, and note where the records that follow come from."""
-        answer = self.tap.client.ask(Request("GET", path, query, headers={"Accept": accept}))
+        headers = {"Accept": accept} if accept else None
+        answer = self.tap.client.ask(Request("GET", path, query, headers=headers))
         self.note(answer)
         return answer
 

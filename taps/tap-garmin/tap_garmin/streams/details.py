@@ -41,7 +41,6 @@ class ActivityStream(GarminStream):
     """
 
     look_back = settle = 30
-    replication_key = None
     parent: ClassVar = {"stream": "activities", "key": ["/_tap_activity_id"]}
     path: ClassVar[str]
 
@@ -142,6 +141,7 @@ class ActivityDetails(ActivityStream):
     path = api_endpoint = "/activity-service/activity/{activity}"
     parent: ClassVar = {"stream": "activities", "key": ["/activityId"]}
     primary_keys = ("activityId",)
+    replication_key = "activityId"  # the ids grow
     source_timestamp: ClassVar = {"pointer": "/summaryDTO/startTimeGMT", "form": "utc"}
 
     def records(self, entry: Entry) -> Iterable[Record]:
@@ -164,6 +164,7 @@ class ActivityWorkouts(ActivityStream):
     group = "activity_details"
     path = api_endpoint = "/activity-service/activity/{activity}/workouts"
     primary_keys = ("_tap_activity_id", "index")
+    replication_key = "timeCreated"
     source_timestamp: ClassVar = {"pointer": "/timeCreated", "form": "utc"}
 
     def records(self, entry: Entry) -> Iterable[Record]:

@@ -26,6 +26,8 @@ LARGEST: Final = 8 * 2**20
 """Bytes of a record."""
 HEAD: Final = 64 * 2**10
 """Bytes that are left for all but the messages."""
+BETWEEN: Final = 8
+"""Bytes of what stands between two messages."""
 
 
 class ActivityFiles(ActivityStream):
@@ -44,6 +46,7 @@ class ActivityFiles(ActivityStream):
         "source": "garmin",
     }
     primary_keys = ("_tap_activity_id", "_tap_part")
+    replication_key = "_tap_start_time"
     source_timestamp: ClassVar = {"pointer": "/_tap_start_time", "form": "utc"}
 
     @property
@@ -132,11 +135,7 @@ class _Part:
         own = {name: unit for name, unit in message.units.items() if known.get(name, unit) != unit}
         entry = {"name": message.name, "fields": message.fields} | ({"units": own} if own else {})
         new = {name: unit for name, unit in message.units.items() if name not in known}
-        size = (
-            len(json.dumps(entry, ensure_ascii=False).encode())
-            + len(json.dumps(new))
-            + HEAD // 1024
-        )
+        size = len(json.dumps([message.name, entry, new])) + BETWEEN
         if self._messages and self._size + size > LARGEST - HEAD:
             return False
         self._size += size

@@ -120,8 +120,11 @@ class TimeEntriesHistory(TogglStream):
                 if self._is_new(record):
                     yield record
         days = [day for row in page.rows if (day := day_of(row))]
-        if days == sorted(days):  # else the report is not in the order that was asked for
+        if days == sorted(days):
             history.reach(days)
+        else:
+            line = "The report of workspace %d is not by date: it cannot be read in parts."
+            self.logger.warning(line, progress.workspace.id)
         self.toggl.activity.note(days, history.limits.today)
         progress.page(days)
         progress.tell(history)
