@@ -1,7 +1,7 @@
 """Writes what the documentation takes from the code: ``python -m tests.documentation [--check]``.
 
-A generated table stands between ``<!-- settings of NAME: begin -->`` and ``<!-- settings: end -->``,
-where NAME is the command whose ``--about`` it is taken from.
+A generated table stands between ``<!-- settings of NAME: begin -->`` and
+``<!-- settings: end -->``, where NAME is the command whose ``--about`` it is taken from.
 """
 
 from __future__ import annotations

@@ -40,7 +40,10 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
 def processes(group: int) -> dict[int, str]:
     """Return the living processes of a group, id to command line."""
     done = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,pgid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     parts = (line.split(None, 3) for line in done.stdout.splitlines())
     return {int(p): args for p, g, stat, args in parts if int(g) == group and stat[0] != "Z"}

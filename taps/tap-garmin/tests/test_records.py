@@ -104,6 +104,18 @@ def test_the_key_of_every_record_is_there_and_unique(garmin: Garmin, tap: Runner
         assert not [key for key in keys if None in key], stream
 
 
+def test_the_state_holds_integers_and_text_alone(tap: Runner) -> None:
+    def kinds(value: Any) -> set[type]:
+        if isinstance(value, (dict, list)):
+            members = value.values() if isinstance(value, dict) else value
+            return set().union(*map(kinds, members))
+        return {type(value)}
+
+    state = tap(*BY_NAME, start_date="2026-11-16").state
+    assert kinds(state) == {int, str}
+    assert state["bookmarks"].keys() >= BY_NAME.keys() - {"heart_rate_zones", "user_settings"}
+
+
 def test_what_the_tap_adds_are_keys_from_path_and_envelope(garmin: Garmin, tap: Runner) -> None:
     run = tap(*JSON_STREAMS, **DAYS)
     del garmin

@@ -32,7 +32,6 @@ class Activity:
     def __init__(self, kept: MutableMapping[str, Any]) -> None:
         """Go on with what the last run knew."""
         self.kept = kept
-        self._told = False
 
     def note(self, days: Iterable[str], today: date) -> None:
         """Remember days on which entries began, such as ``2026-01-31``, but for planned ones."""
@@ -41,14 +40,13 @@ class Activity:
         self.kept["days"] = sorted(newest)[-KEPT:]
 
     def warning(self, today: date) -> str | None:
-        """Return what to tell of a silence, once a run; None if there is none."""
+        """Return what to tell of a silence; None if there is none."""
         days = [date.fromisoformat(day) for day in self.kept.get("days", [])]
-        if self._told or not days or today - days[-1] < SILENCE:
+        if not days or today - days[-1] < SILENCE:
             return None
         busy = sum(day > days[-1] - BEFORE for day in days)
         if busy < BUSY:
             return None
-        self._told = True
         return (
             f"No time entry since {days[-1]}, though {busy} of the {BEFORE.days} days before had "
             "some: was this account moved to Toggl Focus (Toggl 2.0)? Toggl Track's API shows "

@@ -68,6 +68,23 @@ def test_a_page_size_that_is_refused_is_asked_for_once(
     assert {asked.status for asked in pipeline.run(HISTORY).pages} == {200}
 
 
+def test_a_page_size_that_falls_back_to_the_standard_is_left(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(entries_per_day=8)
+    pipeline.toggl.largest_page_size = 200
+    read = report_query.Query.read.__func__  # type: ignore[attr-defined]
+
+    def falling_back(cls: Any, toggl: Any, body: dict[str, Any], wid: int) -> Any:
+        size = body["page_size"] if body["page_size"] <= 200 else 50
+        return read(cls, toggl, body | {"page_size": size}, wid)
+
+    monkeypatch.setattr(report_query.Query, "read", classmethod(falling_back))
+    run = pipeline.run(HISTORY)
+    assert [asked.body["page_size"] for asked in run.pages][:4] == [10_000, 1_000, 200, 200]
+    assert set(run.history) == stopped(pipeline)
+
+
 def refuse_large_pages(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Let the server answer 400 to larger pages."""
     read = report_query.Query.read.__func__  # type: ignore[attr-defined]
