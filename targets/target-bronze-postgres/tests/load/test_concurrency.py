@@ -10,7 +10,8 @@ import psycopg
 
 from tests.contents import check
 from tests.messages import as_input, record, schema, state
-from tests.waiting import eventually, waiting
+from tests.proxy import Act, Proxy
+from tests.waiting import DEADLINE, eventually, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 LOADERS = 8
-KEYS = 120
+KEYS = 40
 MONTHS = "SELECT tableoid::regclass::text, count(*) FROM bronze_x GROUP BY 1 ORDER BY 1"
 LANDED = """
     SELECT lineage_id, metadata->>'content_hash', count(*) FROM bronze_x GROUP BY 1, 2 ORDER BY 1, 2
@@ -27,28 +28,28 @@ LANDED = """
 
 
 def readings(loader: int) -> list[dict[str, Any]]:
-    """Three readings of each key in an order of this loader's own, and keys that only it has.
+    """Three readings of each key of two streams, in an order of this loader's own, and new keys.
 
-    Half of the loaders see the third content of a key, a quarter each one of their own.
+    Half of the loaders see the same third content of a key, the others each one of their own.
     """
     shuffled = random.Random(loader)  # noqa: S311 - no secret
-    lines = []
+    streams = ["users", "others"] if loader % 2 else ["others", "users"]
+    lines = [schema(stream, bookmark_properties=["at"]) for stream in streams]
     for version in (1, 2, 3):
         keys = [*range(KEYS), *(f"{loader}-{n}" for n in range(10))]
         shuffled.shuffle(keys)
-        name = version if version < 3 or loader % 2 else f"3 of {loader}"
-        lines += [
-            record(
-                id=key,
-                at=f"{2015 + loader}-{1 + int(key[-1]):02}-01T00:00:00Z"
+        for key in keys:
+            members = {
+                "id": key,
+                "at": f"2015-{1 + (int(key[-1]) + loader) % 12:02}-01"
                 if isinstance(key, str)
-                else f"2024-{1 + (key + version) % 12:02}-01T00:00:00Z",
-                name=name,
-                extracted=f"2024-12-0{version}T00:00:00Z",
-            )
-            for key in keys
-        ]
-    return [schema(bookmark_properties=["at"]), *lines, state({"loader": loader})]
+                else f"2024-{1 + (key + version) % 12:02}-01",
+                "name": version if version < 3 or loader % 2 else f"3 of {loader}",
+            }
+            lines += [
+                record(stream, f"2024-12-0{version}T00:00:00Z", **members) for stream in streams
+            ]
+    return [*lines, state({"loader": loader})]
 
 
 def check_beside_one_another(
@@ -73,7 +74,7 @@ def test_eight_loaders_of_the_same_keys_on_new_months(
     A reader of the table, who began before them, is there all the while.
     """
     inputs = [readings(loader) for loader in range(LOADERS)]
-    load(inputs[0][0])
+    load(*inputs[0][:2])
     with psycopg.connect(database) as reader:
         before = reader.execute("SELECT count(*) FROM bronze_x").fetchone()
         reader.execute("DECLARE slow CURSOR FOR SELECT * FROM bronze_x")
@@ -85,9 +86,27 @@ def test_eight_loaders_of_the_same_keys_on_new_months(
         assert before == (0,)
         assert reader.execute("SELECT count(*) FROM bronze_x_latest").fetchone() is not None
     assert query("SELECT sum(records_read)::int FROM bronze_ops.runs") == [
-        LOADERS * 3 * (KEYS + 10)
+        LOADERS * 3 * (KEYS + 10) * 2
     ]
     check_beside_one_another(load, database, another(), inputs)
+
+
+def test_a_batch_that_is_not_committed_yet_holds_no_loader_of_another_stream_up(
+    load: Load, forked: Fork, query: Query, database: str, proxy: Proxy
+) -> None:
+    """Or two batches could wait for one another, each for a month that the other one has made."""
+    streams = [schema(stream, bookmark_properties=["at"]) for stream in ("users", "others")]
+    load(*streams)
+    proxy.arm(b"FROM STDIN", b"COMMIT", act=Act.HOLD)
+    slow = forked(streams[0], record(id=1, at="2024-01-01"), dsn=proxy.dsn)
+    assert proxy.reached.wait(DEADLINE), slow.log
+    months = [record("others", id=n, at=f"2024-0{n}-01") for n in (1, 2)]
+    load(streams[1], *months, state({"n": 1}))
+    assert query("SELECT count(*) FROM bronze_x") == [2]
+    proxy.release()
+    assert slow.wait() == 0, slow.log
+    assert query("SELECT count(*) FROM bronze_x") == [3]
+    check(database)
 
 
 def test_a_long_reader_does_not_block_a_loader_nor_it_the_reader(

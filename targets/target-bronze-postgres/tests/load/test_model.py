@@ -54,9 +54,9 @@ versions = st.sampled_from([1, 1, 2, 2, 3])
 readings = st.builds(
     Reading,
     streams,
-    st.integers(0, 3),
+    st.integers(0, 1),
     st.integers(0, 2),
-    st.one_of(st.none(), st.integers(0, 9)),
+    st.sampled_from([None, *range(10)]),
     st.one_of(versions, versions, st.none()),
     st.sampled_from(["", "", "", "", "pointer", "message"]),
     st.sampled_from(["", "", "", "", "", "nul", "nan"]),
@@ -65,7 +65,7 @@ readings = st.builds(
 activations = st.builds(Activate, streams, versions)
 messages = st.lists(
     st.one_of(readings, readings, readings, activations, st.integers(0, 99)),
-    min_size=1,
+    min_size=10,
     max_size=25,
 )
 

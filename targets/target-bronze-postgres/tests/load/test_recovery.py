@@ -45,8 +45,13 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("act", [Act.CUT, Act.CUT_ANSWER], ids=lambda a: a.name)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "act"),
+    [
+        *((place, Act.CUT_ANSWER) for place in PLACES),
+        *((place, Act.CUT) for place in ("partition", "rows", "COMMIT", "end")),
+    ],
+)
 def test_a_connection_cut_anywhere_loses_and_doubles_nothing(
     load: Load, query: Query, proxy: Proxy, place: str, act: Act
 ) -> None:
