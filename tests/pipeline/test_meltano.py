@@ -80,9 +80,14 @@ def test_discovery_and_selection(project: Project, database: str) -> None:
         assert set(found) == {("projects", True, True), ("tags", False, True)}
 
 
-def test_the_environment_is_written_to_every_row(project: Project, database: str) -> None:
-    tags = {"TAP_TOGGL__SELECT": '["tags.*"]'}
-    meltano(project, "--environment=prod", "run", "tap-toggl", "target-bronze-postgres", **tags)
+def test_settings_bring_streams_and_the_environment_is_in_every_row(
+    project: Project, database: str
+) -> None:
+    variables = {"TAP_TOGGL__SELECT": '["tags.*"]', "TAP_TOGGL_STREAM_GROUPS": '["preferences"]'}
+    meltano(
+        project, "--environment=prod", "run", "tap-toggl", "target-bronze-postgres", **variables
+    )
+    assert set(counts(database, "toggl")) == {"preferences", "tags"}
     with psycopg.connect(database) as conn:
         rows = conn.execute("SELECT DISTINCT environment FROM bronze_toggl").fetchall()
     assert rows == [("prod",)]

@@ -157,10 +157,10 @@ def _windows_before(day: date) -> Iterator[Window]:
 
 def _days_with_data(body: Any) -> list[date]:
     """Return the days of an answer that hold more than a date."""
-    rows = body.get("data") if isinstance(body, dict) else None
-    days = (
-        read_day(row.get("calendarDate"))
-        for row in rows or []
-        if row.get("includesWellnessData") or row.get("includesActivityData")
+    found = body.get("data") if isinstance(body, dict) else None
+    rows = [row for row in found or [] if isinstance(row, dict)]
+    with_data = (
+        row for row in rows if row.get("includesWellnessData") or row.get("includesActivityData")
     )
+    days = (read_day(row.get("calendarDate")) for row in with_data)
     return [day for day in days if day]

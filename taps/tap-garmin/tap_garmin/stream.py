@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
     from .plugin import BronzeTap
 
@@ -63,6 +64,7 @@ class BronzeStream(Stream):
     def __init__(self, tap: BronzeTap) -> None:
         """Take the schema from the file of the stream's name."""
         self.tap = tap
+        self.is_asked_for = False
         self.origin: dict[str, Any] = {}
         self.received_at: datetime | None = None
         self.is_whole = True
@@ -75,6 +77,17 @@ class BronzeStream(Stream):
         text = resources.files(package).joinpath("schemas", f"{name}.json").read_text("utf-8")
         schema: dict[str, Any] = json.loads(text)
         return schema
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take the user's catalog, unless it leaves the stream out and a setting asks for it.
+
+        Meltano writes a catalog of every stream, and marks what ``select`` does not name as left
+        out; so a setting that brings streams would do nothing there.
+        """
+        entry = catalog.get_stream(self.name)
+        is_left_out = entry is not None and not entry.metadata.resolve_selection()[()]
+        if not (is_left_out and self.is_asked_for):
+            super().apply_catalog(catalog)
 
     @abstractmethod
     def read(self) -> Iterable[Record]:

@@ -267,6 +267,19 @@ def test_the_time_of_a_record_is_right_in_utc(
     assert offsets == (east if place == "journey" else {timedelta(hours=-4), timedelta(hours=-5)})
 
 
+def test_the_legs_of_a_multisport_activity_come_with_their_parent(
+    garmin: Garmin, tap: Runner
+) -> None:
+    parent = garmin.account.upload_multisport("2026-11-02")
+    run = tap("activities", **DAYS)
+    legs = {one.id for one in garmin.account.activities(children=True) if one.parent_id == parent}
+    found = {row["activityId"]: row.get("parentId") for row in run.records("activities")}
+    assert {activity for activity, of in found.items() if of == parent} == legs
+    assert found[parent] is None
+    (schema,) = run.of("activities", "SCHEMA")
+    assert schema["bronze"]["parent"] == {"stream": "activities", "key": ["/parentId"]}
+
+
 def test_a_cycle_comes_once_as_it_stood_on_its_first_day(garmin: Garmin, tap: Runner) -> None:
     run = tap("menstrual_cycles")
     cycles = run.records("menstrual_cycles")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_garmin.client import Answer
     from tap_garmin.tap import TapGarmin
 
-__all__ = ["GarminStream", "leaves", "objects"]
+__all__ = ["GarminStream", "leaves", "members", "objects"]
 
 TRIED_DAYS: Final = 31
 """Days that a test of the connection reads at most, where a stream has many."""
@@ -45,7 +45,8 @@ class GarminStream(BronzeStream):
         """Switch the stream on or off."""
         super().__init__(tap)
         wanted = tap.config.get("stream_groups") or []
-        self.selected_by_default = self.group is None or bool({self.group, self.name} & {*wanted})
+        self.is_asked_for = bool({self.group, self.name} & {*wanted})
+        self.selected_by_default = self.group is None or self.is_asked_for
 
     def read(self) -> Iterable[Record]:
         """Yield the stream's records; an area that the key does not open is skipped."""
@@ -137,6 +138,16 @@ def objects(rows: Any, path: str) -> list[dict[str, Any]]:
     found = [] if rows is None else rows
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise AnswerError(f"The answer to {path} has another shape than is known.")
+    return found
+
+
+def members(body: Any, path: str) -> dict[str, Any]:
+    """Return an object; an empty one for null.
+
+    Raises:
+        AnswerError: It is something else.
+    """
+    (found,) = objects([{} if body is None else body], path)
     return found
 
 

@@ -15,7 +15,7 @@ from tap_garmin.api import is_closed
 from tap_garmin.days import ONE, read_day
 from tap_garmin.errors import RefusedError
 
-from .base import GarminStream, objects
+from .base import GarminStream, members, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,7 +146,8 @@ class ActivityDetails(ActivityStream):
 
     def records(self, entry: Entry) -> Iterable[Record]:
         """Return the detail."""
-        return objects([self.ask(self.path.format(activity=entry.id)).json()], self.path)
+        detail = members(self.ask(self.path.format(activity=entry.id)).json(), self.path)
+        return [detail] if detail else []
 
     def part(self, record: Record) -> int:  # noqa: ARG002 - there is one
         """Return 0: there is one record an activity."""

@@ -14,7 +14,7 @@ from tap_garmin.days import ONE, Period, Window, read_day
 from tap_garmin.errors import RefusedError
 from tap_garmin.known import Known
 
-from .base import GarminStream, leaves, objects
+from .base import GarminStream, leaves, members, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -273,7 +273,7 @@ class WeightEntries(RangeStream):
     name = "weight_entries"
     path = api_endpoint = "/weight-service/weight/range/{first}/{last}"
     query: ClassVar = {"includeAll": "true"}
-    member = "dailyWeightSummaries"
+    member: ClassVar = "dailyWeightSummaries"
     size = YEAR
     look_back = settle = 90
     primary_keys = ("samplePk",)
@@ -302,17 +302,20 @@ class WeightEntries(RangeStream):
     def _before(self, day: date) -> date | None:
         """Return the earliest weigh-in known of in the year before a day; None without any."""
         last = day - ONE
-        body = self.ask_for(Window(last - (self.size - 1) * ONE, last)).json()
-        found = body if isinstance(body, dict) else {}
-        days = [read_day(row.get("calendarDate")) for row in _weigh_ins(found, self.path)]
-        before = found.get("previousDateWeight") or {}
-        days.append(read_day(before.get("calendarDate")))
+        answer = self.ask_for(Window(last - (self.size - 1) * ONE, last))
+        days = [read_day(row.get("calendarDate")) for row in self.rows(answer)]
+        before = members(answer.json(), self.path).get("previousDateWeight")
+        days.append(read_day(members(before, self.path).get("calendarDate")))
         return min((day for day in days if day), default=None)
 
     def rows(self, answer: Answer) -> list[dict[str, Any]]:
-        """Return the weigh-ins of all days."""
-        body = answer.json()
-        return _weigh_ins(body if isinstance(body, dict) else {}, answer.request.path)
+        """Return the weigh-ins of all days; the latest of a day where that is all there is."""
+        path = answer.request.path
+        found: list[Record] = []
+        for day in objects(members(answer.json(), path).get(self.member), path):
+            latest = day.get("latestWeight")
+            found += objects(day.get("allWeightMetrics") or ([latest] if latest else None), path)
+        return found
 
     def identity(self, record: Record) -> object:
         """Return the weigh-in's key."""
@@ -338,11 +341,12 @@ class WeightGoals(RangeStream):
 
     def rows(self, answer: Answer) -> list[dict[str, Any]]:
         """Return the goals of both lists, each with the name of its list."""
-        body = answer.json() or {}
+        path = answer.request.path
+        body = members(answer.json(), path)
         return [
             row | {"_tap_list": name}
             for name in ("userGoals", "userGoalRanges")
-            for row in objects(body.get(name), answer.request.path)
+            for row in objects(body.get(name), path)
         ]
 
     def identity(self, record: Record) -> object:  # noqa: ARG002 - for all goals
@@ -363,12 +367,3 @@ def _uuid(row: Record) -> Any:
     """Return the id of a Health Snapshot."""
     uuid = row.get("activityUuid")
     return uuid.get("uuid") if isinstance(uuid, dict) else uuid
-
-
-def _weigh_ins(body: Record, path: str) -> list[Record]:
-    """Return the weigh-ins of an answer: all of a day, or its latest where that is all there is."""
-    found: list[Record] = []
-    for day in objects(body.get("dailyWeightSummaries"), path):
-        latest = day.get("latestWeight")
-        found += objects(day.get("allWeightMetrics") or ([latest] if latest else None), path)
-    return found

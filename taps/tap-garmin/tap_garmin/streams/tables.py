@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import GarminStream, objects
+from .base import GarminStream, members, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,5 +41,5 @@ class UserSettings(GarminStream):
         """Return the settings, which were asked for to know the account's zone."""
         answer = self.tap.account.settings
         self.note(answer)
-        body = answer.json()
-        return objects([body] if body else [], self.api_endpoint)
+        found = members(answer.json(), self.api_endpoint)
+        return [found] if found else []

@@ -81,6 +81,7 @@ class TogglStream(BronzeStream):
         self.toggl = tap
         self.selected_by_default = tap.is_wanted(self.name, self.group)
         super().__init__(tap)
+        self.is_asked_for = self.group is not None and self.selected_by_default
 
     @property
     def api(self) -> Toggl:

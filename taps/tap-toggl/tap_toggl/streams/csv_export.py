@@ -57,6 +57,7 @@ class CsvTimeEntries(BronzeStream):
         self.toggl = tap
         self.selected_by_default = bool(tap.config.get("paths"))
         super().__init__(tap)
+        self.is_asked_for = self.selected_by_default
 
     def read(self) -> Iterator[Record]:
         """Yield the rows of every file; a file that cannot be read does not hide the others."""
