@@ -40,7 +40,7 @@ sandbox: install  ## Serve made-up Toggl and Garmin accounts on this machine, to
 	@$(BIN)/python -m tests.sandbox serve
 
 test: lint  ## Run everything that needs no more than pip brings: lint, types, all tests with coverage
-	@$(BIN)/python -m pytest -m 'not extra' --cov
+	@$(BIN)/python -m pytest -m 'not extra' --numprocesses=2 --cov
 
 test-extra: install  ## Run the tests that need more tools; each names the tool it lacks (REQUIRE_EXTRA=1: a skip fails)
 	@$(BIN)/python -m pytest -m extra
