@@ -103,12 +103,6 @@ class History:
         self.kept["skipped"] = 1
 
     @property
-    def has_newest(self) -> bool:
-        """Whether the days up to now have been read whole."""
-        today = self.limits.today.isoformat()
-        return "newest_at" in self.kept and all(one["last"] < today for one in self._windows)
-
-    @property
     def _windows(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.kept.setdefault("windows", [])
         return found

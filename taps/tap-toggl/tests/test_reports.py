@@ -156,16 +156,19 @@ def test_rows_that_move_between_two_pages(
 def test_rows_that_move_all_the_time_do_not_hold_it_up(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = start(entries_per_day=6)
+    pipeline = start(entries_per_day=0, running=False, future=0)
     account, answer = pipeline.toggl.account, pipeline.toggl.answer
+    morning = datetime(2026, 1, 1, 8, tzinfo=UTC)
+    for number in range(150):  # one day of several pages
+        account.insert_entry(morning + timedelta(minutes=number), timedelta(seconds=9))
 
     def answering(request: Any, asked: Any) -> Any:
-        account.insert_entry(datetime(2026, 1, 1, tzinfo=UTC), timedelta(minutes=1))
+        account.insert_entry(morning - timedelta(minutes=len(account.entries)), timedelta(1))
         return answer(request, asked)
 
     monkeypatch.setattr(pipeline.toggl, "answer", answering)
     run = pipeline.run(HISTORY)
-    assert len(run.pages) < 29
+    assert len(run.pages) < 20
     assert not pipeline.is_coming_in
 
 

@@ -199,6 +199,12 @@ def test_a_suspended_organization_is_skipped(start: Start) -> None:
     run = pipeline.run("me", HISTORY)
     assert {asked.status for asked in run.pages} == {200, 403}
     assert f"{HISTORY} of workspace" in run.log
+
+
+def test_a_workspace_that_may_not_be_read_does_not_hold_up_the_lists(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.status(403, body=b'"No access"', path="/search/", count=None)
+    assert len(pipeline.run().to("/me/clients")) == 1
     pipeline.sandbox.clock.move(timedelta(hours=6))
     assert len(pipeline.run().to("/me/clients")) == 1
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tap_toggl import clock
 from tap_toggl.api import V9, origin, rows
-from tap_toggl.errors import CredentialsError, Pause, RefusedError
+from tap_toggl.errors import CredentialsError, RefusedError
 from tap_toggl.stream import BronzeStream
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class TogglStream(BronzeStream):
         """Yield the stream's records."""
 
     def read(self) -> Iterator[Record]:
-        """Yield the records; skip what the plan does not allow, keep the quota in the STATE."""
+        """Yield the records; skip what the plan does not allow."""
         if self.toggl.is_for_files:
             self.logger.info("%s is skipped: setting 'auth_mode' is files.", self.name)
             return
@@ -109,9 +109,6 @@ class TogglStream(BronzeStream):
             yield from self.records()
         except RefusedError as error:
             self.skip_or_raise(error)
-        except Pause:
-            self.bookmark()  # what is left of the quota must reach the next run
-            raise
         self.bookmark(read_at=clock.seconds())
 
     def _is_recent(self) -> bool:

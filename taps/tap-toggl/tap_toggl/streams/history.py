@@ -64,7 +64,7 @@ class TimeEntriesHistory(TogglStream):
                 self.toggl.history(workspace).skip()
         if pauses:
             raise Pause(" ".join(dict.fromkeys(pauses)))
-        self._tell_silence()
+        self.toggl.tell_silence()
 
     def _workspace(self, workspace: Workspace) -> Iterator[Record]:
         """Yield the entries of one workspace, window by window."""
@@ -158,12 +158,6 @@ class TimeEntriesHistory(TogglStream):
             self.logger.warning(
                 "History of workspace %d up to %s is skipped: %s", workspace.id, window.last, error
             )
-
-    def _tell_silence(self) -> None:
-        """Warn if the account has turned silent, once all newest days are known."""
-        open_ = [one for one in self.account.workspaces if not one.closed]
-        if open_ and all(self.toggl.history(one).has_newest for one in open_):
-            self.toggl.tell_silence()
 
 
 def _records(row: Record) -> Iterator[Record]:
