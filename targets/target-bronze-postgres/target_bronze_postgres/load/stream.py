@@ -131,7 +131,9 @@ def build(message: Message, run: Run) -> Stream:
         key_reader=identity.KeyReader(keys),
         lineage_prefix=identity.lineage_prefix(source, account, name),
         parent_prefix=(
-            identity.lineage_prefix(source, account, known.parent.stream) if known.parent else None
+            identity.lineage_prefix(known.parent.source or source, account, known.parent.stream)
+            if known.parent
+            else None
         ),
         parent_key=_pointers(known.parent.key if known.parent else (), "parent"),
         source_timestamp=timestamp,

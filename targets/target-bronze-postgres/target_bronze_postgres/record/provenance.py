@@ -27,10 +27,14 @@ class SourceTimestamp(msgspec.Struct, frozen=True):
 
 
 class Parent(msgspec.Struct, frozen=True):
-    """The stream of the parent record, and the members that hold its key."""
+    """The stream of the parent record, and the members that hold its key.
+
+    ``source`` is the parent's, if it is another one than the record's.
+    """
 
     stream: str
     key: tuple[str, ...]
+    source: str | None = None
 
 
 class StreamProvenance(msgspec.Struct, frozen=True):

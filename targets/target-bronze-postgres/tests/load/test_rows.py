@@ -328,3 +328,13 @@ def test_a_tap_may_choose_the_index_of_its_table(
         env={"TARGET_BRONZE_POSTGRES_RAW_INDEX": "jsonb_path_ops"},
     )
     assert query("SELECT raw_index FROM bronze_ops.sources") == [made]
+
+
+def test_a_parent_may_belong_to_another_source(load: Load, query: Query) -> None:
+    parent = {"stream": "activities", "key": ["/activity"], "source": "garmin"}
+    load(
+        schema("files", bronze={"source": "garmin_files", "parent": parent}),
+        record("files", id=1, activity=7),
+    )
+    rows = query("SELECT parent_lineage_ids::text FROM bronze_garmin_files")
+    assert "garmin/main/activities/7" in rows[0]
