@@ -214,7 +214,7 @@ QUERIES = re.findall(r"(?ms)^```sql\n(.*?)^```", README.read_text(encoding="utf-
 
 
 def test_the_readme_has_queries() -> None:
-    assert len(QUERIES) == 4
+    assert len(QUERIES) == 5
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))

@@ -179,3 +179,11 @@ def test_archived_and_many_projects_come_in_personal_mode(start: Start) -> None:
     assert len(run.ids("projects")) == 205
     assert len(run.requests) == 1
     assert any(not row["active"] for row in run.records("projects"))
+
+
+def test_tasks_that_are_done_come_in_personal_mode(start: Start) -> None:
+    pipeline = start(plan="Starter")
+    account = pipeline.toggl.account
+    done = account.add_task("Done", next(iter(account.projects)))
+    account.finish_task(done["id"])
+    assert done["id"] in pipeline.run("tasks").ids("tasks")
