@@ -79,6 +79,15 @@ class BronzeTap(Tap):
         if self.failures:
             raise click.ClickException("\n".join(dict.fromkeys(self.failures)))
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the STATE of the last run, but for the days that were asked for in it.
+
+        A target has taken those in; another one, which it is handed to, has not got their records.
+        """
+        super().load_state(state)
+        for bookmark in self.state.get("bookmarks", {}).values():
+            bookmark.pop("asked", None)
+
     def parameters(self) -> dict[str, Any]:
         """Return the settings of this run without secrets, as JSON values."""
         return {

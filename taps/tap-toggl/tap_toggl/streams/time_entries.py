@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from math import ceil
@@ -57,7 +57,8 @@ class TimeEntries(TogglStream):
 
     def _changed(self, now: int) -> Iterator[Record]:
         """Yield what changed since the last run, and what of it may have been cut off."""
-        answer = self._ask(since=str(self._since(now)))
+        since = self._since(now)
+        answer = self._ask(since=str(since))
         found = rows(answer)
         yield from found
         if len(found) >= CUT:
@@ -66,6 +67,9 @@ class TimeEntries(TogglStream):
             for begin, end in _ranges(found, now - OLDEST, now + AHEAD * DAY):
                 changed = self._between(begin, end)
                 yield from (row for row in changed if known.get(row.get("id")) != row)
+        # Where there is no gap, the last run has asked for what lies before on the first day.
+        is_whole = self.stream_state.get("changed_at", 0) >= now - OLDEST
+        self._note_days(since, now, is_whole=is_whole)
         self.bookmark(changed_at=_served_at(answer, now))
 
     def _bounded(self, now: int) -> Iterator[Record]:
@@ -77,6 +81,22 @@ class TimeEntries(TogglStream):
             end = min(end, self.account.midnight(self.toggl.end) + DAY + 2 * 3600)
         if begin < end:
             yield from self._between(begin, end)
+            is_whole = self.toggl.start is not None and begin > now - OLDEST
+            self._note_days(begin, end, is_whole=is_whole)
+
+    def _note_days(self, begin: int, end: int, *, is_whole: bool) -> None:
+        """Note the days on which all entries that began have been told.
+
+        Args:
+            begin: From when on, in seconds since 1970.
+            end: Until when.
+            is_whole: Whether the first day is whole.
+        """
+        first, last = self.account.day(_time(begin)), self.account.day(_time(end))
+        first += timedelta(days=not is_whole)
+        yesterday = self.account.day(clock.now()) - timedelta(days=1)
+        earliest, latest = self.toggl.start or first, self.toggl.end or last
+        self.note_asked(max(first, earliest), min(last, latest, yesterday))
 
     def _since(self, now: int) -> int:
         """Return from when on changes are asked for; warn if that leaves a gap."""
@@ -183,9 +203,14 @@ def _served_at(answer: Answer, now: int) -> int:
 
 def _rfc3339(moment: int) -> str:
     """Return a time as Toggl reads it: with its zone, so that no zone need be known."""
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_time(moment):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _day(moment: int) -> date:
     """Return the day of a time, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).date()
+    return _time(moment).date()
+
+
+def _time(moment: int) -> datetime:
+    """Return seconds since 1970 as a time, in UTC."""
+    return datetime.fromtimestamp(moment, UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -11,6 +12,7 @@ from .base import SKIPPED, TogglStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
 
     from singer_sdk.helpers.types import Record
 
@@ -39,12 +41,18 @@ class Timeline(TogglStream):
         """Yield the events of a month at a time, from where the last run ended."""
         now = clock.seconds()
         begin, end = self._begin(now), self._end(now)
+        first = self._day(begin) + timedelta(days="read_until" not in self.stream_state)
         while begin < end:
             until = min(begin + WINDOW, end)
             yield from self.listed("/timeline", start_date=str(begin), end_date=str(until))
+            self.note_asked(first, self._day(until) - timedelta(days=1))
             self.bookmark(read_until=until)
             self.emit_state()
             begin = until
+
+    def _day(self, moment: int) -> date:
+        """Return the person's date at a time, in seconds since 1970."""
+        return self.account.day(datetime.fromtimestamp(moment, UTC))
 
     def _begin(self, now: int) -> int:
         """Return from when on to read: a year back if neither STATE nor settings tell."""
