@@ -7,6 +7,7 @@ import click
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
 from target_bronze_postgres.ops.dead_letters import dead_letters
+from target_bronze_postgres.ops.maintain import maintain
 from target_bronze_postgres.ops.status import status
 
 
@@ -31,6 +32,7 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
 
 main.add_command(db)
 main.add_command(dead_letters)
+main.add_command(maintain)
 main.add_command(status)
 
 if __name__ == "__main__":
