@@ -8,6 +8,7 @@ from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
 from target_bronze_postgres.ops.dead_letters import dead_letters
 from target_bronze_postgres.ops.maintain import maintain
+from target_bronze_postgres.ops.schedules.command import schedules
 from target_bronze_postgres.ops.status import status
 
 
@@ -33,6 +34,7 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
 main.add_command(db)
 main.add_command(dead_letters)
 main.add_command(maintain)
+main.add_command(schedules)
 main.add_command(status)
 
 if __name__ == "__main__":
