@@ -89,11 +89,15 @@ class BronzeTap(Tap):
             bookmark.pop("asked", None)
 
     def parameters(self) -> dict[str, Any]:
-        """Return the settings of this run without secrets, as JSON values."""
+        """Return the settings of this run without secrets, as JSON values.
+
+        Values for stream maps may be secret, such as the salt of a hash.
+        """
         return {
             name: str(value) if isinstance(value, (float, Decimal)) else value
             for name, value in self.config.items()
-            if not self.config_jsonschema["properties"].get(name, {}).get("secret")
+            if name != "stream_map_config"
+            and not self.config_jsonschema["properties"].get(name, {}).get("secret")
         }
 
     @classmethod
