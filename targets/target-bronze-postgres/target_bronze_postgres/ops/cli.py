@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from target_bronze_postgres.ops.catalog import catalog
+from target_bronze_postgres.ops.check import check
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
 from target_bronze_postgres.ops.status import status
@@ -28,6 +30,8 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
     ctx.obj = Context(config_files)
 
 
+main.add_command(catalog)
+main.add_command(check)
 main.add_command(db)
 main.add_command(status)
 

@@ -7,7 +7,7 @@ see, so its cost grows with the number of streams and days, not with that of the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -42,6 +42,7 @@ SELECT s.source, s.account, s.stream, s.rows, s.rows - s.versions AS records, s.
        last.rows_new AS run_rows_new, last.rows_changed AS run_rows_changed,
        last.rows_unchanged AS run_rows_unchanged, last.tombstones AS run_tombstones,
        last.dead_letters AS run_dead_letters, quota.api_rate_limit_info,
+       place.schema_name || '.' || place.table_name AS "table",
        s.first_seen, s.key_properties, s.unknown_fields, s.schema AS json_schema,
        coalesce(data.firsts, '{}') AS data_from, coalesce(data.lasts, '{}') AS data_to,
        coalesce(empty.firsts, '{}') AS empty_from, coalesce(empty.lasts, '{}') AS empty_to,
@@ -50,6 +51,7 @@ SELECT s.source, s.account, s.stream, s.rows, s.rows - s.versions AS records, s.
        compared.ended_at AS reconciled_at, compared.records_source, compared.missing,
        compared.changed, compared.vanished
 FROM bronze_ops.streams AS s
+JOIN bronze_ops.sources AS place USING (source)
 LEFT JOIN LATERAL (
     SELECT r.ended_at FROM bronze_ops.runs AS r
     WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
@@ -62,6 +64,7 @@ CROSS JOIN LATERAL (
            coalesce(sum(r.tombstones), 0)::bigint AS tombstones
     FROM bronze_ops.runs AS r
     WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
+      AND (r.invalid > 0 OR r.warnings > 0 OR r.tombstones > 0)  -- the index runs_amiss has these
 ) AS sums
 CROSS JOIN LATERAL (
     SELECT count(*) AS dead_letters FROM bronze_ops.dead_letters AS d
@@ -153,7 +156,13 @@ FROM recent JOIN bronze_ops.runs AS r USING (loader_id)
 GROUP BY r.loader_id, r.source, r.account
 ORDER BY r.source, r.account, min(r.started_at) DESC, r.loader_id
 """
-SERVER: Final[LiteralString] = "SELECT now(), pg_database_size(current_database())"
+# pg_settings shows data_directory to those alone who may know it; over loopback or a socket it is
+# a folder of this machine.
+SERVER: Final[LiteralString] = """
+SELECT now(), pg_database_size(current_database()),
+       (SELECT setting FROM pg_settings WHERE name = 'data_directory'
+        AND coalesce(host(inet_server_addr()) IN ('127.0.0.1', '::1'), true))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +183,7 @@ class Stream:
         run_id: The newest run, with its status, start and end (null while it runs), and its
             counts: records read = new + changed + unchanged + dead letters, and tombstones.
         api_rate_limit_info: What the source last said of its quota.
+        table: Schema and name of the bronze table.
         first_seen: When the stream was first loaded.
         key_properties: Members of a record that make its key.
         unknown_fields: Members of records that no schema named.
@@ -210,6 +220,7 @@ class Stream:
     run_tombstones: int | None
     run_dead_letters: int | None
     api_rate_limit_info: Any
+    table: str
     first_seen: datetime
     key_properties: list[str]
     unknown_fields: list[str]
@@ -363,12 +374,14 @@ class Figures:
     Attributes:
         at: When they were read, by the database's clock.
         database_size: Bytes of the database on disk.
+        data_directory: The server's folder, if it is on this machine and the role may know it.
         streams: By source, account and stream.
         accounts: By source and account; the source ``""`` has the runs that never said theirs.
     """
 
     at: datetime
     database_size: int
+    data_directory: str | None = None
     streams: Sequence[Stream] = ()
     accounts: Sequence[Account] = ()
 
@@ -393,9 +406,9 @@ def read(connection: psycopg.Connection[Any]) -> Figures:
     connection.read_only = True
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():
-        at, size = connection.execute(SERVER).fetchone() or (datetime.now(UTC), 0)
+        (at, size, folder), *_ = connection.execute(SERVER).fetchall()
         if not (version := check_version(connection)):
-            return Figures(at, size)
+            return Figures(at, size, folder)
         if version < NEEDED:
             raise SchemaVersionError(
                 f"The bronze tables are at version {version}, this program needs {NEEDED}: run "
@@ -405,7 +418,7 @@ def read(connection: psycopg.Connection[Any]) -> Figures:
             streams = cursor.execute(STREAMS).fetchall()
         with connection.cursor(row_factory=class_row(Run)) as cursor:
             runs = cursor.execute(RUNS, {"window": WINDOW, "shown": SHOWN_RUNS}).fetchall()
-    return Figures(at, size, streams, _accounts(streams, runs))
+    return Figures(at, size, folder, streams, _accounts(streams, runs))
 
 
 def by_account(streams: Iterable[Stream]) -> list[list[Stream]]:
