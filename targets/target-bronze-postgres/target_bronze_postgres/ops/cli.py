@@ -8,6 +8,7 @@ from target_bronze_postgres.ops.catalog import catalog
 from target_bronze_postgres.ops.check import check
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
+from target_bronze_postgres.ops.serve.command import serve
 from target_bronze_postgres.ops.status import status
 
 
@@ -33,6 +34,7 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
 main.add_command(catalog)
 main.add_command(check)
 main.add_command(db)
+main.add_command(serve)
 main.add_command(status)
 
 if __name__ == "__main__":

@@ -397,8 +397,12 @@ class Figures:
         return sorted(lost, key=lambda run: run.started_at, reverse=True)
 
 
-def read(connection: psycopg.Connection[Any]) -> Figures:
+def read(connection: psycopg.Connection[Any], seconds: int = 0) -> Figures:
     """Read everything in one read-only transaction; no streams where there are no bronze tables.
+
+    Args:
+        connection: A connection in autocommit mode.
+        seconds: Time for each query; 0 for what the server allows.
 
     Raises:
         SchemaVersionError: The tables are newer than this program, or not brought up to date.
@@ -406,6 +410,8 @@ def read(connection: psycopg.Connection[Any]) -> Figures:
     connection.read_only = True
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():
+        if seconds:
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{seconds}s",))
         (at, size, folder), *_ = connection.execute(SERVER).fetchall()
         if not (version := check_version(connection)):
             return Figures(at, size, folder)
