@@ -151,7 +151,7 @@ def _error_rate(account: Account, now: datetime, rules: Rules) -> Iterator[Findi
     wrong = sum(run.dead_letters + run.invalid for run in recent)
     text = (
         f"{wrong:,} of {words.plural(read, 'record')} read in the last 7 days were invalid or "
-        f"could not land, at most {words.percent(limit)}"
+        f"could not land, at most {100 * limit:g}%"
     )
     yield Finding("error_rate", wrong / read <= limit, text, account.source, account.account)
 
@@ -181,7 +181,7 @@ def _stream(stream: Stream, account: Account, now: datetime, rules: Rules) -> It
         if value is None:
             yield Finding(check, None, tell(stream), *names)
         else:
-            text = f"{words.percent(value)}, at least {words.percent(limit)}: {tell(stream)}"
+            text = f"{words.percent(value)}, at least {100 * limit:g}%: {tell(stream)}"
             yield Finding(check, value >= limit, text, *names)
 
 

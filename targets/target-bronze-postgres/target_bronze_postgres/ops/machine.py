@@ -42,5 +42,9 @@ def look(target: DatabaseTarget, found: Figures | None) -> Machine:
 
 
 def _data_directory(found: Figures | None) -> Path | None:
-    """The database's folder, if the server is on this machine and tells."""
-    return Path(found.data_directory) if found and found.data_directory else None
+    """The database's folder, if the server is on this machine and tells.
+
+    A name in /proc, as embedded servers have it, means another folder to each process.
+    """
+    told = found.data_directory if found else None
+    return Path(told) if told and not told.startswith("/proc/") else None

@@ -109,7 +109,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
-        words = getattr(error, "strerror", None) or str(error)
+        words = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise ServerError(
             f"cannot listen on {_as_host(host)}:{port}: {words}: choose another --host or --port"
         ) from error
