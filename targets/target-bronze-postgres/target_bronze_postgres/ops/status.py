@@ -168,8 +168,7 @@ def _facts(account: Account) -> Iterator[str]:
 
 def _source_facts(account: Account) -> Iterator[str]:
     if account.quota:
-        facts = ", ".join(f"{name} {value}" for name, value in account.quota.items())
-        yield f"API quota last seen: {facts}"
+        yield f"API quota last seen: {words.quota(account.quota)}"
     if account.key_ends_at:
         yield f"The key ends on {words.minute(account.key_ends_at)} UTC: make a new one"
 

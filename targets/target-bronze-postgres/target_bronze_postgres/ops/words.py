@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
 SIZES: Final = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -47,6 +50,17 @@ def plural(number: int, noun: str) -> str:
 def minute(time: datetime | None) -> str:
     """A time in UTC to the minute; a dash for none."""
     return "-" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def quota(limits: Mapping[str, Any]) -> str:
+    """What a source said of its quota: ``remaining 17, resets in 15 min``."""
+    parts = []
+    for name, value in limits.items():
+        what, in_seconds, _ = name.partition("_in_seconds")
+        timed = in_seconds and isinstance(value, int | float)
+        text = f"{what} in {duration(value)}" if timed else f"{name} {value}"
+        parts.append(text.replace("_", " "))
+    return ", ".join(parts)
 
 
 def as_json(document: Any) -> str:

@@ -146,7 +146,7 @@ def test_the_page_says_what_the_tables_hold(client: Client, query: Query) -> Non
         assert f" {figures['days_with_data']} days with data" in text
     assert "4 dead" in page
     assert "no record yet" in page
-    assert "remaining 17, resets in seconds 900" in page
+    assert "remaining 17, resets in 15 min" in page
     assert PARTNER not in page
 
 
