@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from target_bronze_postgres.errors import BronzeError
-from target_bronze_postgres.ops import letters
+from target_bronze_postgres.ops import letters, words
 from target_bronze_postgres.ops.context import Context
 from target_bronze_postgres.ops.escape import escaped, escaped_bytes
 from target_bronze_postgres.ops.letters import Wanted
@@ -204,7 +204,7 @@ def _as_text(found: Sequence[Letter]) -> list[str]:
         (
             letter.id,
             f"{letter.source}/{letter.account}/{letter.stream}",
-            *(letter.reason, letter.times, f"{letter.received_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
+            *(letter.reason, letter.times, words.minute(letter.received_at)),
             *(letter.status, letter.error),
         )
         for letter in found

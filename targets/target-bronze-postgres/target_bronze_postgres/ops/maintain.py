@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 
 from target_bronze_postgres.db.migrations import check_version
 from target_bronze_postgres.errors import RightsError
+from target_bronze_postgres.ops import words
 from target_bronze_postgres.ops.table import table
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[Any]
 
 HEADINGS: Final = ("table", "partitions", "new", "rows", "table size", "indexes", "GIN pages moved")
-UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
-UNIT: Final = 1024
 
 _SOURCES = """
     SELECT o.source, o.schema_name, o.table_name, c.oid::bigint AS relation,
@@ -52,8 +51,8 @@ _PENDING = """
     WHERE a.amname = 'gin' AND t.isleaf
 """
 _SIZES = """
-    SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint,
-           coalesce(sum(pg_indexes_size(t.relid)), 0)::bigint,
+    SELECT coalesce(sum(pg_tablewords.size(t.relid)), 0)::bigint,
+           coalesce(sum(pg_indexeswords.size(t.relid)), 0)::bigint,
            coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
     FROM pg_partition_tree(%s::oid::regclass) AS t JOIN pg_class AS c ON c.oid = t.relid
     WHERE t.isleaf
@@ -63,7 +62,7 @@ _OPS_TABLES = """
     WHERE c.relnamespace = 'bronze_ops'::regnamespace AND c.relkind = 'r' ORDER BY 1
 """
 _OPS_SIZES = """
-    SELECT sum(pg_table_size(oid))::bigint, sum(pg_indexes_size(oid))::bigint,
+    SELECT sum(pg_tablewords.size(oid))::bigint, sum(pg_indexeswords.size(oid))::bigint,
            sum(greatest(reltuples, 0))::bigint
     FROM pg_class WHERE relnamespace = 'bronze_ops'::regnamespace AND relkind = 'r'
 """
@@ -180,7 +179,7 @@ def maintain_all(conn: Connection, ahead: int, tell: Callable[[str], None]) -> M
             done.tables.append(_maintain(conn, source, ahead))
         tell("bronze_ops")
         done.tables.append(_maintain_ops(conn))
-    row = conn.execute("SELECT pg_database_size(current_database())").fetchone()
+    row = conn.execute("SELECT pg_databasewords.size(current_database())").fetchone()
     done.database_bytes = row[0] if row else 0
     done.seconds = round(time.monotonic() - started, 3)
     return done
@@ -239,19 +238,10 @@ def _as_text(done: Maintenance, label: str) -> Iterator[str]:
     yield label
     yield ""
     yield from table(HEADINGS, [_cells(one) for one in done.tables], right=HEADINGS[1:])
-    yield f"\nThe database takes {_size(done.database_bytes)}; {done.seconds:.1f} s."
+    yield f"\nThe database takes {words.size(done.database_bytes)}; {done.seconds:.1f} s."
 
 
 def _cells(one: Maintained) -> Sequence[str]:
     numbers = (one.partitions, one.partitions_made, one.rows)
-    sizes = (_size(one.table_bytes), _size(one.index_bytes))
+    sizes = (words.size(one.table_bytes), words.size(one.index_bytes))
     return (one.table, *(f"{number:,}" for number in numbers), *sizes, f"{one.gin_pages:,}")
-
-
-def _size(size: float) -> str:
-    """Return bytes in the greatest unit of which there is one."""
-    for unit in UNITS[:-1]:
-        if size < UNIT:
-            return f"{size:.0f} {unit}" if unit == UNITS[0] else f"{size:.1f} {unit}"
-        size /= UNIT
-    return f"{size:.1f} {UNITS[-1]}"

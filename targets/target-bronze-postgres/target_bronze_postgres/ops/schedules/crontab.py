@@ -21,7 +21,7 @@ LONGEST: Final = 990
 HEAD: Final = """\
 # The bronze layer in {folder}: written by `bronze schedules --crontab`.
 # Put these lines into `crontab -e`. They need flock (util-linux) and timeout (coreutils).
-# Cron mails what is printed to MAILTO; `bronze check` prints nothing but breaches.
+# Cron mails what they print to MAILTO; MAILTO="" before them keeps it from doing so.
 SHELL=/bin/sh
 PATH={path}
 """
