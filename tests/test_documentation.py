@@ -92,7 +92,9 @@ def verbs(group: click.Group = main, prefix: str = "") -> Iterator[str]:
 
 def verbs_of(page: Path) -> set[str]:
     """Return the verbs of ``bronze`` that the code of a page names."""
-    called = re.compile(r"(?:^|/|\b(?:invoke|app) )bronze ((?:db )?[a-z][a-z-]*)", re.MULTILINE)
+    called = re.compile(
+        r"(?:^|/|\b(?:invoke|app) )bronze ((?:(?:db|dead-letters) )?[a-z][a-z-]*)", re.MULTILINE
+    )
     return {verb for text in code(page) for verb in called.findall(text)}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -40,7 +41,6 @@ LOOKS: Final = (
     ("dead-letters", "list", "--all"),
     ("maintain",),
     ("schedules", "--crontab"),
-    ("schedules", "--systemd", "units"),
     ("backup", "backup"),
 )
 """What `bronze` is asked to show or to write."""
@@ -245,61 +245,67 @@ def look_at_tables(secrets: Secrets, database: str) -> None:
                     secrets.look("dead letters", message)
 
 
-def test_no_secret_is_found_anywhere(
-    planted: Project, secrets: Secrets, database: str, tmp_path: Path, server: dict[str, str]
-) -> None:
-    texts = secrets.texts
-    with watched(planted, secrets, database):
-        # As `make run` and the schedules do it, with umask 077 ...
-        run = planted.run(
-            "python", "-c", "from orchestrate.run import main; main()", PYTHONPATH=str(ROOT)
-        )
-        look_at(secrets, "make run", run)
-        # ... and by pipes, with whatever umask a person has.
-        for tap in ("tap-toggl", "tap-garmin"):
-            read, loaded = planted.pipe(tap)
-            assert (read.returncode, loaded.returncode) == (0, 0), read.stderr + loaded.stderr
-            look_at(secrets, f"messages of {tap}", read)
-            look_at(secrets, f"target after {tap}", loaded)
-    trouble = {
-        "a wrong password": {
-            "TARGET_BRONZE_POSTGRES_DSN": make_conninfo(
-                **server | {"user": "canary", "password": texts["a password in a wrong dsn"]}
-            )
-        },
-        "a broken dsn": {
-            "TARGET_BRONZE_POSTGRES_DSN": f"postgresql://u:{texts['a password in a wrong dsn']}@[x"
-        },
-        "another broken dsn": {
-            "TARGET_BRONZE_POSTGRES_DSN": f"host=x pasword={texts['a password in a wrong dsn']}"
-        },
-        "a broken variable": {
-            "TARGET_BRONZE_POSTGRES_STREAM_MAP_CONFIG": texts["stream_map_config of the target"]
-        },
-    }
-    for name, variables in trouble.items():
-        for program, *arguments in (("bronze", "status"), ("target-bronze-postgres",)):
-            done = look_at(secrets, name, planted.run(program, *arguments, text="", **variables))
-            assert done.returncode == 1, name
-    for service in ("TOGGL", "GARMIN"):
-        wrong = {f"{service}_API_KEY": texts["a wrong key"]}
-        tap = f"tap-{service.lower()}"
-        done = look_at(secrets, "a wrong key", planted.run(tap, "--config", "ENV", **wrong))
-        assert done.returncode == 1
-        job = service.lower()
-        done = look_at(secrets, "a wrong key, Meltano", planted.run("meltano", "run", job, **wrong))
-        assert done.returncode == 1
+def load_both(project: Project, secrets: Secrets) -> None:
+    """Run the pipelines as `make run` and the schedules do, then by pipes with a usual umask."""
+    program = "from orchestrate.run import main; raise SystemExit(main())"
+    run = look_at(secrets, "make run", project.run("python", "-c", program, PYTHONPATH=str(ROOT)))
+    assert run.returncode == 0, run.stderr
+    for tap in ("tap-toggl", "tap-garmin"):
+        read, loaded = project.pipe(tap)
+        assert (read.returncode, loaded.returncode) == (0, 0), read.stderr + loaded.stderr
+        look_at(secrets, f"messages of {tap}", read)
+        look_at(secrets, f"target after {tap}", loaded)
+
+
+def meet_trouble(project: Project, secrets: Secrets, server: dict[str, str]) -> None:
+    """Search what is said of settings that are wrong and secret."""
+    wrong = secrets.texts["a password in a wrong dsn"]
+    dsn, maps = "TARGET_BRONZE_POSTGRES_DSN", "TARGET_BRONZE_POSTGRES_STREAM_MAP_CONFIG"
+    refused = make_conninfo(**server | {"user": "canary", "password": wrong})
+    keys = {f"{name}_API_KEY": secrets.texts["a wrong key"] for name in ("TOGGL", "GARMIN")}
+    for words, variables in (
+        (("bronze", "status"), {dsn: refused}),
+        (("target-bronze-postgres",), {dsn: refused}),
+        (("bronze", "status"), {dsn: f"postgresql://u:{wrong}@[x"}),
+        (("target-bronze-postgres",), {dsn: f"host=x pasword={wrong}"}),
+        (("target-bronze-postgres",), {maps: secrets.texts["stream_map_config of the target"]}),
+        (("tap-toggl", "--config", "ENV"), keys),
+        (("tap-garmin", "--config", "ENV"), keys),
+        (("meltano", "run", "toggl"), keys),
+    ):
+        done = project.run(*words, text="", **variables)
+        assert done.returncode == 1, words
+        look_at(secrets, f"trouble of {words[0]}", done)
+
+
+def look_around(project: Project, secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search what `bronze` shows."""
+    monkeypatch.chdir(project.folder)
+    env: dict[str, str | None] = {**dict.fromkeys(os.environ), **project.environ()}
     for words in LOOKS:
         if words[0] in main.commands:
-            look_at(secrets, f"bronze {' '.join(words)}", planted.run("bronze", *words))
+            look_at(secrets, f"bronze {' '.join(words)}", CliRunner().invoke(main, words, env=env))
     if "serve" in main.commands:
-        look_at_pages(planted, secrets)
+        look_at_pages(project, secrets)
+
+
+def test_no_secret_is_found_anywhere(  # noqa: PLR0913, PLR0917 - fixtures
+    planted: Project,
+    secrets: Secrets,
+    database: str,
+    server: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with watched(planted, secrets, database):
+        load_both(planted, secrets)
+    meet_trouble(planted, secrets, server)
+    look_around(planted, secrets, monkeypatch)
     look_at_tables(secrets, database)
     secrets.look("the server's log", (tmp_path / "server" / "server.log").read_bytes())
     _look_at_files(tmp_path, secrets, "afterwards")
     assert {one for one in secrets.found if not _is_allowed(one[1], tmp_path)} == set()
     assert {"table bronze_toggl", "table bronze_garmin", "table runs"} <= secrets.controls
-    assert run.returncode == 0, run.stderr
 
 
 def _is_allowed(where: str, folder: Path) -> bool:

@@ -51,8 +51,8 @@ _PENDING = """
     WHERE a.amname = 'gin' AND t.isleaf
 """
 _SIZES = """
-    SELECT coalesce(sum(pg_tablewords.size(t.relid)), 0)::bigint,
-           coalesce(sum(pg_indexeswords.size(t.relid)), 0)::bigint,
+    SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint,
+           coalesce(sum(pg_indexes_size(t.relid)), 0)::bigint,
            coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
     FROM pg_partition_tree(%s::oid::regclass) AS t JOIN pg_class AS c ON c.oid = t.relid
     WHERE t.isleaf
@@ -62,7 +62,7 @@ _OPS_TABLES = """
     WHERE c.relnamespace = 'bronze_ops'::regnamespace AND c.relkind = 'r' ORDER BY 1
 """
 _OPS_SIZES = """
-    SELECT sum(pg_tablewords.size(oid))::bigint, sum(pg_indexeswords.size(oid))::bigint,
+    SELECT sum(pg_table_size(oid))::bigint, sum(pg_indexes_size(oid))::bigint,
            sum(greatest(reltuples, 0))::bigint
     FROM pg_class WHERE relnamespace = 'bronze_ops'::regnamespace AND relkind = 'r'
 """
@@ -179,7 +179,7 @@ def maintain_all(conn: Connection, ahead: int, tell: Callable[[str], None]) -> M
             done.tables.append(_maintain(conn, source, ahead))
         tell("bronze_ops")
         done.tables.append(_maintain_ops(conn))
-    row = conn.execute("SELECT pg_databasewords.size(current_database())").fetchone()
+    row = conn.execute("SELECT pg_database_size(current_database())").fetchone()
     done.database_bytes = row[0] if row else 0
     done.seconds = round(time.monotonic() - started, 3)
     return done
