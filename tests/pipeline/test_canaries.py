@@ -46,7 +46,7 @@ LOOKS: Final = (
 """What `bronze` is asked to show or to write."""
 PAGES: Final = ("/", "/metrics", "/health")
 """What `bronze serve` is asked for."""
-EVERY: Final = 0.05
+EVERY: Final = 0.25
 """Seconds between two looks at processes, sessions and files while a pipeline runs."""
 CONTROL: Final = "the-control-account"
 """No secret: it must be found, else the search would find nothing at all."""
