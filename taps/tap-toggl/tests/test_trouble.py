@@ -201,6 +201,17 @@ def test_a_suspended_organization_is_skipped(start: Start) -> None:
     assert f"{HISTORY} of workspace" in run.log
 
 
+def test_history_that_was_suspended_does_not_hold_up_the_lists(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6)
+    account = pipeline.toggl.account
+    pipeline.run()
+    assert pipeline.is_coming_in
+    account.suspend(account.workspaces[account.workspace_id])
+    for hours in (21, 6):
+        pipeline.sandbox.clock.move(timedelta(hours=hours))
+        assert len(pipeline.run().to("/me/clients")) == 1
+
+
 def test_a_workspace_that_may_not_be_read_does_not_hold_up_the_lists(start: Start) -> None:
     pipeline = start()
     pipeline.toggl.faults.status(403, body=b'"No access"', path="/search/", count=None)
