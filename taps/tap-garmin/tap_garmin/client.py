@@ -256,10 +256,12 @@ class Client:
 def retry_after(answer: Answer) -> float | None:
     """Return the seconds that ``Retry-After`` asks to wait: a number, or a date (RFC 9110)."""
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # "-0000" means UTC, without a word of the local time
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
