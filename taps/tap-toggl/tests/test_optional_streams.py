@@ -98,7 +98,7 @@ def test_the_timeline_is_read_by_months_and_goes_on(start: Start) -> None:
     pipeline = start(years=0.25)
     pipeline.toggl.account.preferences["record_timeline"] = True
     first = pipeline.run("timeline", start_date="2026-01-01")
-    assert len(first.requests) == 3
+    assert len(first.to("/timeline")) == 3
     assert len(first.ids("timeline")) > 1000
     pipeline.sandbox.clock.move(timedelta(days=1))
     second = pipeline.run("timeline")
