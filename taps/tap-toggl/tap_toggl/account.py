@@ -194,7 +194,7 @@ def _plan(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what keeps a workspace or organization from being read, and how far back it goes."""
     closed = next((word for word, name in CLOSED.items() if row.get(name)), None)
     days = row.get("max_data_retention_days")
-    retention = days if isinstance(days, int) and days > 0 else None
+    retention = days if type(days) is int and days > 0 else None
     found = {"closed": closed, "retention": retention}
     return {name: value for name, value in found.items() if value}
 

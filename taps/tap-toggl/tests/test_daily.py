@@ -291,3 +291,49 @@ def test_the_oldest_day_is_never_refused(start: Start) -> None:
     pipeline = start(now=datetime(2026, 5, 1, 12, tzinfo=UTC))
     assert pipeline.run("time_entries").failure is None
     assert [asked.status for asked in pipeline.toggl.requests] == [200]
+
+
+@pytest.mark.parametrize(
+    ("day", "now"),
+    [
+        ("2026-03-29", datetime(2026, 4, 10, 9, tzinfo=UTC)),
+        ("2025-10-26", datetime(2025, 11, 10, 9, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("streams", [("time_entries",), ("time_entries", HISTORY)])
+def test_days_on_which_the_clock_changes(
+    start: Start, day: str, now: datetime, streams: tuple[str, ...]
+) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=0, now=now)
+    account = pipeline.toggl.account
+    midnight = datetime.fromisoformat(day).replace(tzinfo=account.zone).astimezone(UTC)
+    for half_hours in range(-8, 60):
+        account.insert_entry(midnight + timedelta(minutes=30 * half_hours), timedelta(minutes=5))
+    wanted = {
+        one.id
+        for one in account.own_entries()
+        if str(datetime.fromtimestamp(one.start, account.zone).date()) == day
+    }
+    assert len(wanted) == {"2026-03-29": 46, "2025-10-26": 50}[day]
+    run = pipeline.run(*streams, start_date=day, end_date=day)
+    assert set(run.ids("time_entries")) == wanted
+    assert set(run.history) == (wanted if HISTORY in streams else set())
+
+
+def test_planned_entries_of_a_bounded_read(start: Start) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=2)
+    planned = {one.id for one in pipeline.toggl.account.own_entries()}
+    run = pipeline.run(start_date="2026-03-01", end_date="2026-03-31")
+    assert set(run.ids("time_entries")) == set(run.history) == planned
+
+
+def test_a_time_of_a_clock_that_was_wrong_is_not_believed(start: Start) -> None:
+    pipeline = start()
+    pipeline.runs()
+    pipeline.sandbox.clock.move(timedelta(days=60))
+    pipeline.run()
+    pipeline.sandbox.clock.move(timedelta(days=-60))
+    run = pipeline.run()
+    (asked,) = run.to("/me/time_entries")
+    assert int(asked.query["since"]) < pipeline.sandbox.clock.now().timestamp() - 86_000
+    assert len(run.pages) > 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_toggl import api, clock
-from tap_toggl.client import Answer, Request
+from tap_toggl.client import Answer, Request, retry_after
 from tap_toggl.quota import USER, Quota
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def test_a_spent_quota_ends_the_run_well(start: Start, form: str) -> None:
     assert run.failure is None
     assert [asked.status for asked in run.requests] == [402]
     assert "me: the hourly quota (user) is spent" in run.log
+    assert '"status":"failed"' not in run.log
     assert pipeline.run().requests == []
 
 
@@ -171,3 +172,47 @@ def test_requests_keep_their_distance(start: Start) -> None:
     pipeline.toggl.leaky_bucket = True
     run = pipeline.run("clients", "tags", request_interval=1.02)
     assert [asked.status for asked in run.requests] == [200, 200]
+
+
+def test_requests_whose_answers_are_lost_count_too(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.spend("user", 25)
+    pipeline.toggl.faults.hang_up(count=None, path="/me/workspaces")
+    run = pipeline.run("me", "workspaces")
+    assert run.failure is None
+    assert "is spent" in run.log
+    assert len(run.requests) == 3
+    (user, _) = pipeline.toggl.quotas()
+    assert user["remaining"] == 2
+
+
+def test_a_reset_of_a_clock_that_was_wrong_holds_nothing_up(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.spend("user", 29)
+    pipeline.sandbox.clock.move(timedelta(days=60))
+    pipeline.toggl.spend("user", 29)
+    pipeline.run("me")
+    assert pipeline.run("me").requests == []
+    pipeline.sandbox.clock.move(timedelta(days=-59))
+    assert len(pipeline.run("me").requests) == 1
+
+
+def test_each_quota_is_in_the_state_with_its_time_of_reset(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6, workspaces=2)
+    pipeline.run()
+    now = int(pipeline.sandbox.clock.now().timestamp())
+    kept = pipeline.bookmark("_quota")
+    assert kept.keys() == {
+        "user",
+        *(f"organization {n}" for n in pipeline.toggl.account.organizations),
+    }
+    for told in kept.values():
+        assert 3500 < told["resets_at"] - now < 3602
+    assert kept["user"]["remaining"] == 22
+
+
+def test_a_date_in_retry_after_may_lack_a_zone() -> None:
+    then = clock.now() + timedelta(seconds=90)
+    for text in (f"{then:%a, %d %b %Y %H:%M:%S} -0000", f"{then:%a, %d %b %Y %H:%M:%S} GMT"):
+        answer = Answer(Request("GET", "/"), 429, {"Retry-After": text}, b"", clock.now())
+        assert 80 < (retry_after(answer) or 0) < 91
