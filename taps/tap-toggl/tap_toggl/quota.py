@@ -80,7 +80,8 @@ class Quota:
 
     def note(self, bucket: str, remaining: int, resets_in: int, now: int) -> None:
         """Keep what an answer told: requests left, seconds until all are there again."""
-        self.kept[bucket] = {"remaining": remaining, "resets_at": now + resets_in + MARGIN}
+        wait = min(resets_in + MARGIN, LONGEST)
+        self.kept[bucket] = {"remaining": remaining, "resets_at": now + wait}
         self._most[bucket] = max(remaining + 1, self._most.get(bucket, 0))
 
     def hourly(self, bucket: str) -> int | None:

@@ -91,6 +91,7 @@ def test_trouble_that_passes_is_borne(start: Start, status: int) -> None:
     run = pipeline.run("clients")
     assert run.failure is None
     assert [asked.status for asked in run.requests] == [status] * 3 + [200]
+    assert "It did so" not in run.log
 
 
 def test_trouble_that_stays_ends_the_stream_alone(start: Start) -> None:
@@ -98,6 +99,7 @@ def test_trouble_that_stays_ends_the_stream_alone(start: Start) -> None:
     pipeline.toggl.faults.status(503, count=None, path="/me/clients")
     run = pipeline.run("clients", "tags")
     assert "answered 503 Service Unavailable to /api/v9/me/clients." in (run.failure or "")
+    assert "It did so 5 times" in (run.failure or "")
     assert run.records("tags")
     assert run.of("ACTIVATE_VERSION", "clients") == []
 
