@@ -337,3 +337,28 @@ def test_a_time_of_a_clock_that_was_wrong_is_not_believed(start: Start) -> None:
     (asked,) = run.to("/me/time_entries")
     assert int(asked.query["since"]) < pipeline.sandbox.clock.now().timestamp() - 86_000
     assert len(run.pages) > 0
+
+
+def test_other_names_make_no_versions_of_entries(start: Start, bronze: Any) -> None:
+    pipeline = start()
+    account = pipeline.toggl.account
+    for run in pipeline.runs():
+        bronze.load(run)
+    for held in (account.projects, account.clients):
+        for record in held.values():
+            account.rename(record, f"{record['name']} (new)", touch=False)
+    pipeline.sandbox.clock.move(timedelta(days=8))
+    run = pipeline.run()
+    assert run.pages
+    assert bronze.load(run).keys() == {"projects", "clients"}
+
+
+def test_what_projects_derive_makes_no_versions(start: Start, bronze: Any) -> None:
+    pipeline = start()
+    for run in pipeline.runs():
+        bronze.load(run)
+    for project in pipeline.toggl.account.projects.values():
+        project["first_time_entry"] = "2019-01-01T09:00:00Z"
+        project["current_period"] = {"start_date": "2026-03-02", "end_date": "2026-03-08"}
+    pipeline.sandbox.clock.move(timedelta(hours=6))
+    assert bronze.load(pipeline.run()) == {}

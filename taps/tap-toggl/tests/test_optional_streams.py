@@ -182,6 +182,7 @@ def test_archived_and_many_projects_come_in_personal_mode(start: Start) -> None:
     assert len(run.ids("projects")) == 205
     assert len(run.requests) == 1
     assert any(not row["active"] for row in run.records("projects"))
+    assert any(row["is_private"] for row in run.records("projects"))
 
 
 def test_tasks_that_are_done_come_in_personal_mode(start: Start) -> None:
