@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 from importlib import import_module
@@ -19,6 +20,7 @@ from target_bronze_postgres.embedded import EmbeddedServer
 def main() -> None:
     """Read the command line, measure, tell; exit status 1 if a bar was missed."""
     options = _parser().parse_args()
+    logging.disable()  # what the taps tell while their requests are counted
     DATA.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=DATA, prefix="run-") as folder:
         server = EmbeddedServer(Path(folder) / "postgres")
@@ -43,7 +45,8 @@ def _measure(bench: Bench, name: str, *, write: bool) -> bool:
     module = import_module(f"benchmarks.measurements.{name}")
     figures: list[Figure] = list(module.measure(bench))
     server = bench.ask(bench.maintenance, "SHOW server_version")
-    how = f"{bench.sizes}. {results.surroundings(server)}"
+    sizes = "".join(f"{size} {getattr(bench, size):,}, " for size in module.SIZES)
+    how = sizes + results.surroundings(server)
     print(f"\n{module.TITLE}\n{how}\n{as_text(figures)}", flush=True)
     if write:
         results.write(name, module.TITLE, how, figures)

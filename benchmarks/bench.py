@@ -56,14 +56,6 @@ class Bench:
         """The DSN of the server's own database."""
         return make_conninfo(**self.parameters)
 
-    @property
-    def sizes(self) -> str:
-        """How much is measured, in words."""
-        return (
-            f"{self.rows:,} records a load, {self.runs} runs; {self.many:,} for growth, "
-            f"{self.queried:,} with {self.clients} clients for queries"
-        )
-
     def say(self, text: str) -> None:
         """Tell how far the measuring has come."""
         print(text, file=sys.stderr, flush=True)

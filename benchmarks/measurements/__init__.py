@@ -1,4 +1,4 @@
-"""The measurements; each is a module with a ``TITLE`` and ``measure(bench)``, which yields figures.
+"""The measurements; each is a module with ``TITLE``, ``SIZES`` and ``measure(bench)``.
 
 A new one is a new module and its name here.
 """

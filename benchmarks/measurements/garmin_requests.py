@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "Requests of tap-garmin"
+SIZES: Final = ()
 DAYS: Final = 3_653
 ACTIVITIES: Final = 3_000
 FLOOR: Final = 838

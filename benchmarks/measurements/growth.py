@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "Growth"
+SIZES: Final = ("many",)
 YEARS: Final = 20
 _ENDS: Final = """
     SELECT extract(epoch FROM ingested_at)::float8 FROM bronze_toggl GROUP BY ingested_at ORDER BY 1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "A record of 100 MB"
+SIZES: Final = ()
 _BYTES: Final = 100_000_000
 _TARGET: Final = "target-bronze-postgres"
 _BUFFER: Final = 268_435_456
@@ -71,7 +72,8 @@ def _meltano_run(bench: Bench, dsn: str, messages: Path) -> int:
     )
     tap.chmod(0o700)
     config = {
-        "version": 1,
+        "default_environment": "bench",
+        "environments": [{"name": "bench"}],
         "send_anonymous_usage_stats": False,
         "elt": {"buffer_size": _BUFFER},
         "plugins": {

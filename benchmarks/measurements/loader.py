@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "Loads, against plain COPY"
+SIZES: Final = ("rows", "runs")
 
 
 def measure(bench: Bench) -> Iterator[Figure]:

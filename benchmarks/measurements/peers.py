@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks import child
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "Other loaders"
+SIZES: Final = ("rows", "runs")
 FOLDER: Final = Path(__file__).resolve().parent.parent / "peers"
 
 Start = Callable[["Bench", Path, str, Path], Done]
@@ -62,6 +64,7 @@ def _meltanolabs(bench: Bench, programs: Path, dsn: str, messages: Path) -> Done
     names = {"host": "host", "port": "port", "user": "user", "password": "password"}
     parts = _parts(dsn, names | {"dbname": "database"})
     settings = parts | {"port": int(parts["port"]), "use_copy": True}
+    settings["default_target_schema"] = "public"
     return _singer(bench, programs / "target-postgres", settings, messages)
 
 
@@ -136,7 +139,10 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _timed(bench: Bench, peer: Peer, programs: Path, messages: Path) -> float:
     dsn = bench.fresh_database("peer")
     seconds = peer.start(bench, programs, dsn, messages).seconds
-    stored = bench.ask(dsn, _COUNT.get(peer.name, _COUNT[""]))
+    try:
+        stored = bench.ask(dsn, _COUNT.get(peer.name, _COUNT[""]))
+    except psycopg.Error as error:
+        raise ChildError(f"its table is not there: {error.diag.message_primary}") from error
     if stored != bench.rows:
         raise ChildError(f"it stored {stored} of {bench.rows} records")
     bench.drop_database("peer")
@@ -168,16 +174,20 @@ def _environment(bench: Bench, peer: Peer) -> Path:
     if not whole.exists():
         bench.say(f"peers: installing {peer.requirement}")
         child.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])
-        child.run(
-            [
-                str(child.PROGRAMS / "uv"), "pip", "install", "--quiet", "--system-certs",
-                "--python", str(programs / "python"),
-                "--requirement", str(FOLDER / f"{peer.name}.txt"),
-            ],
-            env={"UV_PYTHON_DOWNLOADS": "never"},
-        )  # fmt: skip
+        _install(programs / "python", FOLDER / f"{peer.name}.txt")
         whole.touch()
     return programs
+
+
+def _install(python: Path, requirements: Path) -> None:
+    """Install with uv, which is quick; pip goes on where its configuration is needed."""
+    what = ["install", "--quiet", "--requirement", str(requirements)]
+    uv = [str(child.PROGRAMS / "uv"), "pip", *what, "--system-certs", "--python", str(python)]
+    try:
+        child.run(uv, env={"UV_PYTHON_DOWNLOADS": "never"})
+    except ChildError:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+        child.run([*pip, "--python", str(python), *what])
 
 
 def _short(error: ChildError) -> str:

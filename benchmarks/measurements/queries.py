@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TITLE: Final = "Queries"
+SIZES: Final = ("queried", "clients")
 YEARS: Final = 10
 _ROUNDS: Final = 5
 """How often each client asks each question."""
