@@ -25,7 +25,8 @@ TABLE: Final = "bronze_toggl"
 _NOW: Final = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 _DAYS: Final = 365.25
 _MORE: Final = 1.01
-"""The generator meets the number of entries a day only on average."""
+_FEW: Final = 100
+"""The generator meets the number of entries a day only on average: so more are asked for."""
 _DIGITS: Final = 12
 _SOURCES: Final = (ROOT / "tests/sandbox", ROOT / "taps/tap-toggl/tap_toggl", Path(__file__))
 
@@ -63,7 +64,7 @@ def _digest() -> str:
 
 def _write(path: Path, count: int, years: float, page: int) -> None:
     shape = Options(
-        entries_per_day=count / (years * _DAYS) * _MORE,
+        entries_per_day=(count * _MORE + _FEW) / (years * _DAYS),
         workspaces=1,
         plan="Enterprise",
         running=False,
