@@ -61,12 +61,17 @@ class Figure:
     bar: Bar | None = None
     note: str = ""
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether it was measured and its bar is not met."""
+        return not (self.bar is None or self.value is None or self.bar.met(self.value))
+
     def cells(self) -> tuple[str, ...]:
         """Return it as a row: what, value, spread, bar, whether it is met, note."""
         if self.value is None:
-            return (self.what, "-", "", "" if self.bar is None else self._bar(), "", self.note)
+            return (self.what, "-", "", self._bar(), "", self.note)
         spread = "" if self.spread is None else "-".join(map(number, self.spread))
-        met = "" if self.bar is None else ("yes" if self.bar.met(self.value) else "NO")
+        met = "" if self.bar is None else ("NO" if self.is_missed else "yes")
         value = f"{number(self.value)} {self.unit}".strip()
         return (self.what, value, spread, self._bar(), met, self.note)
 

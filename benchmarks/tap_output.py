@@ -11,6 +11,7 @@ import subprocess
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.bench import DATA, ROOT
@@ -73,12 +74,13 @@ def _write(path: Path, count: int, years: float, page: int) -> None:
     with Sandbox(1, years=years, now=_NOW, toggl=shape, with_garmin=False) as sandbox:
         sandbox.toggl.largest_page_size = page
         settings = {"request_interval": 0, "api_url": sandbox.toggl.url}
-        config = path.with_suffix(".json")
-        config.write_text(json.dumps(settings | {"api_token": sandbox.toggl.token}))
-        command = sandbox.command(str(PROGRAMS / "tap-toggl"), "--config", str(config))
-        with path.open("wb") as file, _tap(command) as tap:
-            file.writelines(_first(tap, count))
-        config.unlink()
+        settings["api_token"] = sandbox.toggl.token
+        with NamedTemporaryFile("w", suffix=".json") as config:
+            json.dump(settings, config)
+            config.flush()
+            command = sandbox.command(str(PROGRAMS / "tap-toggl"), "--config", config.name)
+            with path.open("wb") as file, _tap(command) as tap:
+                file.writelines(_first(tap, count))
 
 
 def _tap(command: list[str]) -> subprocess.Popen[bytes]:
