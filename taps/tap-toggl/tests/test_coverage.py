@@ -230,7 +230,7 @@ def test_a_file_tells_of_the_days_that_it_holds(start: Start, tmp_path: Path) ->
 def test_a_timeline_tells_whole_days(start: Start) -> None:
     pipeline = start(years=0.2, settings={"stream_groups": ["timeline"]})
     pipeline.run("timeline", start_date="2026-01-10")
-    assert pipeline.bookmark("timeline")["asked"] == [["2026-01-11", str(YESTERDAY)]]
+    assert pipeline.bookmark("timeline")["asked"] == [["2026-01-10", str(YESTERDAY)]]
     pipeline.wait(days=1)
     pipeline.run("timeline")
     assert pipeline.bookmark("timeline")["asked"] == [["2026-03-02", "2026-03-04"]]

@@ -26,6 +26,8 @@ __all__ = ["TimeEntries"]
 DAY: Final = 86_400
 OLDEST: Final = 89 * DAY - 3600
 """Toggl refuses what is older than three months, which may be 89 days; an hour for the clocks."""
+EARLIEST: Final = 1970
+LATEST: Final = 9998
 CUT: Final = 1000
 """An answer of so many rows may have been cut without a word."""
 ROOM: Final = 900
@@ -81,8 +83,7 @@ class TimeEntries(TogglStream):
             end = min(end, self.account.midnight(self.toggl.end) + DAY + 2 * 3600)
         if begin < end:
             yield from self._between(begin, end)
-            is_whole = self.toggl.start is not None and begin > now - OLDEST
-            self._note_days(begin, end, is_whole=is_whole)
+            self._note_days(begin, end, is_whole=False)
 
     def _note_days(self, begin: int, end: int, *, is_whole: bool) -> None:
         """Note the days on which all entries that began have been told.
@@ -92,11 +93,11 @@ class TimeEntries(TogglStream):
             end: Until when.
             is_whole: Whether the first day is whole.
         """
-        first, last = self.account.day(_time(begin)), self.account.day(_time(end))
-        first += timedelta(days=not is_whole)
-        yesterday = self.account.day(clock.now()) - timedelta(days=1)
+        # UTC will do: the person's zone may cost a request.
+        first = _day(begin) + timedelta(days=not is_whole)
+        last = min(_day(end), _day(clock.seconds())) - timedelta(days=1)
         earliest, latest = self.toggl.start or first, self.toggl.end or last
-        self.note_asked(max(first, earliest), min(last, latest, yesterday))
+        self.note_asked(max(first, earliest), min(last, latest))
 
     def _since(self, now: int) -> int:
         """Return from when on changes are asked for; warn if that leaves a gap."""
@@ -107,7 +108,7 @@ class TimeEntries(TogglStream):
         if known < oldest:
             self._warn_of_gap(_day(known), _day(oldest))
         lookback: int = self.config["lookback_days"] * DAY
-        return max(int(known) - lookback, oldest)
+        return max(min(int(known), now) - lookback, oldest)
 
     def _warn_of_gap(self, first: date, last: date) -> None:
         """Tell what cannot be known any more."""
@@ -158,15 +159,18 @@ class TimeEntries(TogglStream):
 
     def _is_wanted(self, start: datetime) -> bool:
         """Tell whether an entry begins between the settings' dates."""
-        day = self.account.day(start)
         first, last = self.toggl.start, self.toggl.end
+        if first is None and last is None:
+            return True
+        day = self.account.day(start)
         return (first is None or day >= first) and (last is None or day <= last)
 
     def _note(self, row: Record, start: datetime | None) -> None:
         """Remember the day of a living entry."""
         if start is not None and not row.get("server_deleted_at"):
-            today = self.account.day(clock.now())
-            self.toggl.activity.note([str(self.account.day(start))], today)
+            # Days in UTC will do here: the person's zone may cost a request.
+            day = str(start.astimezone(UTC).date())
+            self.toggl.activity.note([day], clock.now().date())
 
 
 def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, int]]:
@@ -188,9 +192,11 @@ def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, in
 def _start(row: Record) -> datetime | None:
     """Return when an entry begins, None if it does not tell."""
     try:
-        return datetime.fromisoformat(row["start"])
+        found = datetime.fromisoformat(row["start"])
     except (KeyError, TypeError, ValueError):
         return None
+    # The year 1 is how Go writes that there is no time; no zone can be added to it.
+    return found if EARLIEST <= found.year <= LATEST else None
 
 
 def _served_at(answer: Answer, now: int) -> int:
@@ -203,14 +209,9 @@ def _served_at(answer: Answer, now: int) -> int:
 
 def _rfc3339(moment: int) -> str:
     """Return a time as Toggl reads it: with its zone, so that no zone need be known."""
-    return f"{_time(moment):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _day(moment: int) -> date:
     """Return the day of a time, in UTC."""
-    return _time(moment).date()
-
-
-def _time(moment: int) -> datetime:
-    """Return seconds since 1970 as a time, in UTC."""
-    return datetime.fromtimestamp(moment, UTC)
+    return datetime.fromtimestamp(moment, UTC).date()

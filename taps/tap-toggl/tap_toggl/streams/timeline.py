@@ -41,18 +41,14 @@ class Timeline(TogglStream):
         """Yield the events of a month at a time, from where the last run ended."""
         now = clock.seconds()
         begin, end = self._begin(now), self._end(now)
-        first = self._day(begin) + timedelta(days="read_until" not in self.stream_state)
+        first = _day(begin) + timedelta(days="read_until" not in self.stream_state)
         while begin < end:
             until = min(begin + WINDOW, end)
             yield from self.listed("/timeline", start_date=str(begin), end_date=str(until))
-            self.note_asked(first, self._day(until) - timedelta(days=1))
+            self.note_asked(first, _day(until) - timedelta(days=1))
             self.bookmark(read_until=until)
             self.emit_state()
             begin = until
-
-    def _day(self, moment: int) -> date:
-        """Return the person's date at a time, in seconds since 1970."""
-        return self.account.day(datetime.fromtimestamp(moment, UTC))
 
     def _begin(self, now: int) -> int:
         """Return from when on to read: a year back if neither STATE nor settings tell."""
@@ -65,3 +61,8 @@ class Timeline(TogglStream):
         """Return until when to read."""
         end = self.toggl.end
         return now if end is None else min(now, self.account.midnight(end) + DAY)
+
+
+def _day(moment: int) -> date:
+    """Return the day of a time in seconds since 1970, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).date()
