@@ -110,7 +110,7 @@ def main() -> int:
     taken, scans = answers(options.dsn, options.clients)
     for path, seconds in taken.items():
         print(
-            f"{path:10}{len(seconds):8,} answers  median {statistics.median(seconds) * 1000:7.1f} ms"
+            f"{path:10}{len(seconds):8,} answers  p50 {statistics.median(seconds) * 1000:7.1f} ms"
             f"  p95 {p95(seconds) * 1000:7.1f} ms  max {max(seconds) * 1000:7.1f} ms"
         )
     print(f"scans of bronze tables: {scans}")
