@@ -1,4 +1,4 @@
-"""The queries of the README on many rows, with several clients at once."""
+"""The queries of the README, and `bronze serve`, on many rows, with several clients at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 import psycopg
 
+from benchmarks import serve
 from benchmarks.figures import Figure, below
 from benchmarks.tap_output import entries
 
@@ -81,6 +82,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
         times = _ask(dsn, query, bench.clients)
         note = f"{rows:,} rows, {bench.clients} clients, {len(times)} answers"
         yield percentile_of(name, times, 2.0, note)
+    bench.say("queries: bronze serve")
+    yield from serve.figures(dsn, bench.clients)
     bench.drop_database("queries")
 
 

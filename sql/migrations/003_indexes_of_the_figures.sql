@@ -6,3 +6,7 @@ CREATE INDEX runs_amiss ON bronze_ops.runs (source, account, stream) INCLUDE (in
 
 CREATE INDEX dead_letters_open ON bronze_ops.dead_letters (source, account, stream)
     WHERE NOT landed AND replayed_at IS NULL;
+
+COMMENT ON COLUMN bronze_ops.runs.tombstones IS
+    'Tombstones written; those of ACTIVATE_VERSION come from no record: of the other counters only '
+    'invalid and warnings have them, if the version before them was such.';

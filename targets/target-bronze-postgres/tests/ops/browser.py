@@ -82,9 +82,9 @@ class Browser:
 @contextmanager
 def driver(folder: Path) -> Iterator[str]:
     """Start a chromedriver and yield its address; skip, with the package's name, without one."""
-    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} missing: apt install chromium chromium-driver")
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    if not (shutil.which("chromedriver") and any(map(shutil.which, browsers))):
+        pytest.skip("chromedriver or chromium is missing: apt install chromium chromium-driver")
     log = folder / "chromedriver.log"
     with (
         log.open("w") as output,

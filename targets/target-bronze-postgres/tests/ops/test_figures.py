@@ -270,3 +270,12 @@ def test_tables_of_an_older_program_are_to_be_migrated(
         "Error: The bronze tables are at version 1, this program needs 2: run `bronze db migrate` "
         "as their owner; a load does it too.\n"
     )
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(("verb", "part"), [("catalog", "streams"), ("check", "findings")])
+def test_the_help_names_the_members_of_the_json(bronze: Bronze, verb: str, part: str) -> None:
+    text = bronze(verb, "--help").stdout + bronze("status", "--help").stdout
+    document = json.loads(bronze(verb, "--format", "json").stdout)
+    for name in (*document, *document[part][0]):
+        assert re.search(rf"\b{name}\b", text), name

@@ -7,6 +7,7 @@ them, so that a slow client holds none up, and no compiled part.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import signal
 import socket
 from pathlib import Path
@@ -88,6 +89,8 @@ def serve(
     names = [*LOOPBACK, _as_host(host), *allowed]
     with _listen(host, port) as listening:
         server = create_server(App(reader.get, names), sockets=[listening], **SERVER)
+        # That a request waits for a thread is no trouble.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         signal.signal(signal.SIGTERM, _end)
         click.echo(f"http://{_as_host(host)}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
         if not _is_loopback(host):
