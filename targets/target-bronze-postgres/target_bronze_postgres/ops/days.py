@@ -20,8 +20,9 @@ class Days:
     Attributes:
         data: Days of which records have landed.
         empty: Days that were asked for and have none.
-        missing: Days between the first and the last of these that were never asked for; none
-            where the tap does not tell what it asked for, since then nothing is known of them.
+        missing: Days between the first and the last that were asked for which never were; none
+            where the tap does not tell what it asked for. Outside there may be data all the same:
+            an edited entry of years ago, one that is planned ahead.
         told: Whether the tap tells what it asked for.
     """
 

@@ -106,9 +106,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT array_agg(lower(span) ORDER BY span) AS firsts,
            array_agg(upper(span) - 1 ORDER BY span) AS lasts
-    FROM unnest(datemultirange(range_merge(days.asked + days.data)) - days.asked - days.data)
-         AS span
-    WHERE NOT isempty(days.asked)
+    FROM unnest(datemultirange(range_merge(days.asked)) - days.asked - days.data) AS span
 ) AS gaps
 LEFT JOIN LATERAL (
     SELECT c.ended_at, c.records_source, c.missing, c.changed, c.vanished

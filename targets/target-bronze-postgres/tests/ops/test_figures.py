@@ -232,7 +232,8 @@ def test_days_and_comparisons(bronze: Bronze, named: str, query: Query) -> None:
     assert bronze("db", "migrate").exit_code == 0
     add_runs(query, [None])
     query(
-        "UPDATE bronze_ops.streams SET asked = '{[2024-01-01,2024-01-05), [2024-01-07,2024-01-09)}'"
+        "UPDATE bronze_ops.streams SET asked = "
+        "'{[2024-01-01,2024-01-05), [2024-01-07,2024-01-09), [2024-01-10,2024-01-11)}'"
     )
     query(
         "INSERT INTO bronze_ops.days SELECT 'g', 'main', 's', d, 1 FROM unnest(%s::date[]) AS d",
@@ -256,6 +257,22 @@ def test_days_and_comparisons(bronze: Bronze, named: str, query: Query) -> None:
         "s: 94.0% of 50 records as in the source on 2026-02-01 00:00 UTC "
         "(missing 2, changed 1, vanished 4)" in text
     )
+
+
+def test_data_outside_of_what_was_asked_for_leaves_no_gap(
+    bronze: Bronze, named: str, query: Query
+) -> None:
+    assert named
+    assert bronze("db", "migrate").exit_code == 0
+    add_runs(query, [None])
+    query("UPDATE bronze_ops.streams SET asked = '{[2024-01-01,2024-01-09)}'")
+    query(
+        "INSERT INTO bronze_ops.days SELECT 'g', 'main', 's', d, 1 FROM unnest(%s::date[]) AS d",
+        ["2021-05-06", "2024-01-03", "2024-01-12"],  # an old one edited, one planned ahead
+    )
+    (stream,) = json.loads(bronze("status", "--format", "json").stdout)["streams"]
+    assert (stream["days_with_data"], stream["days_empty"], stream["days_missing"]) == (3, 7, 0)
+    assert stream["completeness"] == 1
 
 
 def test_tables_of_an_older_program_are_to_be_migrated(
