@@ -82,6 +82,7 @@ if [ -e "$RECORD/hang" ]; then
   sleep 60 & wait $!
   sleep 60
 fi
+if [ -e "$RECORD/server" ]; then sleep 30 >/dev/null 2>&1 & echo $! >"$RECORD/left"; fi
 [ ! -e "$RECORD/fail" ]
 """
 
@@ -229,6 +230,17 @@ def test_a_run_that_goes_on_is_not_started_twice(project: Path) -> None:
     first.communicate(timeout=30)
     run(variables, command).communicate(timeout=30)
     assert [call[0] for call in calls(project)].count("meltano") == 2
+
+
+def test_what_outlives_a_run_does_not_keep_the_next_one_out(project: Path) -> None:
+    variables, [(_, command)] = parsed(crontab(plan(project)))
+    record = project.parent / "record"
+    (record / "server").touch()  # such as the embedded server, which the target starts
+    for _ in range(2):
+        run(variables, command).communicate(timeout=30)
+        os.kill(int((record / "left").read_text()), 0)
+    (record / "server").unlink()
+    assert [call[0] for call in calls(project)] == ["meltano", "bronze"] * 2
 
 
 def test_a_run_that_takes_too_long_is_killed_with_all_that_it_started(project: Path) -> None:
