@@ -58,7 +58,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
     """,
     "what is odd or invalid, and why": """
         SELECT lineage_id, version, validation_status, error_message
-        FROM bronze_toggl WHERE validation_status <> 'valid' ORDER BY ingested_at, id
+        FROM bronze_toggl WHERE validation_status IN ('warning', 'invalid') ORDER BY ingested_at, id
     """,
     "days covered": """
         SELECT day, records FROM bronze_ops.days

@@ -245,3 +245,20 @@ def test_the_help_names_every_limit_with_its_default(bronze: Bronze) -> None:
         stated = text.partition(f"{limit.name} (")[2].partition(")")[0]
         assert limit.name == "key_ends" or stated.startswith(limit.default or "off"), limit.name
     assert {limit.name for limit in LIMITS} - {"schedule", "key_ends"} <= set(CHECKS)
+
+
+@pytest.mark.usefixtures("shown")
+def test_limits_that_are_off_are_not_spoken_of(
+    bronze: Bronze, limits: Callable[[str], None]
+) -> None:
+    names = ("completeness", "accuracy", "quality", "error_rate", "run_time", "freshness")
+    limits("".join(f"sources: {{x: {{{n}: off}}}}\n" for n in names[:1]) + "schedule: off\n")
+    told = bronze("check").stdout
+    assert "freshness" not in told  # there is no schedule to go by
+    assert "completeness   2 not known" in told
+    Path("bronze.yml").write_text("".join(f"{name}: off\n" for name in (*names, "free_disk")))
+    assert [line.split()[0] for line in lines(bronze("check"))[1:]] == [
+        "database",
+        "last_run",
+        "free_memory",
+    ]

@@ -337,11 +337,11 @@ def test_a_calendar_in_words() -> None:
     later = date(2024, 1, 4), date(2024, 1, 9)
     days = Days(data=[span], empty=[later], missing=[gap], told=True)
     old, new = calendar.years(days, date(2024, 1, 31))
-    assert old.words == "2023: 2 days with data, 0 asked and empty, 0 never asked for"
-    assert new.words == "2024: 2 days with data, 6 asked and empty, 1 never asked for"
+    assert old.text == "2023: 2 days with data, 0 asked and empty, 0 never asked for"
+    assert new.text == "2024: 2 days with data, 6 asked and empty, 1 never asked for"
     assert len(cells(new.all)) == 31
     untold = Days(data=[(date(1950, 1, 1), date(1950, 1, 1))], empty=[], missing=[], told=False)
-    assert calendar.years(untold, date(2024, 1, 31))[0].words == "1995: 0 days with data"
+    assert calendar.years(untold, date(2024, 1, 31))[0].text == "1995: 0 days with data"
     assert calendar.years(Days([], [], [], told=False), date(2024, 1, 31)) == []
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from target_bronze_postgres.ops import words
 from target_bronze_postgres.ops.days import clip, count
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Year:
         number: The year.
         all: The path of all its days up to the last that is drawn.
         data: That of days with data; ``empty`` and ``missing`` likewise.
-        words: What a reader of screens is told.
+        text: What a reader of screens is told.
     """
 
     number: int
@@ -34,7 +35,7 @@ class Year:
     data: str
     empty: str
     missing: str
-    words: str
+    text: str
 
 
 def years(days: Days, today: date) -> list[Year]:
@@ -49,7 +50,7 @@ def years(days: Days, today: date) -> list[Year]:
 def _year(days: Days, number: int, end: date) -> Year:
     first, last = date(number, 1, 1), min(date(number, 12, 31), end)
     data, empty, missing = (clip(s, first, last) for s in (days.data, days.empty, days.missing))
-    told = [f"{count(data)} days with data"]
+    told = [f"{words.plural(count(data), 'day')} with data"]
     if days.told:
         told += [f"{count(empty)} asked and empty", f"{count(missing)} never asked for"]
     return Year(

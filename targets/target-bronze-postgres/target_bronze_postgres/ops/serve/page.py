@@ -39,6 +39,7 @@ def _environment() -> Environment:
         "size": words.size,
         "age": words.age,
         "duration": words.duration,
+        "plural": words.plural,
         "quota": words.quota,
     }
     return environment
