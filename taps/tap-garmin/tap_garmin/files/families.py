@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -43,6 +43,8 @@ class Family:
     time: tuple[str, Form] | None = None
     """Pointer to a row's time, and its form."""
     rows: str = ROW
+    wrapper: str | None = None
+    """A list in a row, which then is no row itself, but holds some; there are exports of both."""
     key_of: tuple[str, ...] = ()
     """Pointers to what makes up ``_tap_key``; a row that has none of them is told by a hash."""
     added: Callable[[Row], dict[str, Any]] | None = None
@@ -56,7 +58,17 @@ class Family:
         """Return how a file's name matches."""
         return re.fullmatch(self.file, name, re.IGNORECASE)
 
-    def record(self, row: Row) -> dict[str, Any]:
+    def records(self, row: Row) -> Iterator[dict[str, Any]]:
+        """Yield a row, or those that it wraps, as records."""
+        wrapped = row.value.get(self.wrapper) if self.wrapper else None
+        if not isinstance(wrapped, list):
+            yield self._record(row)
+            return
+        for number, value in enumerate(wrapped):
+            if isinstance(value, dict):
+                yield self._record(replace(row, number=number, value=value))
+
+    def _record(self, row: Row) -> dict[str, Any]:
         """Return a row as a record: what it holds, and the members that are added."""
         found = dict(row.value)
         if "_tap_file" in self.key and (name := self._match(row.file)):
@@ -144,7 +156,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         _named("personalRecord"),
         ("personalRecordId",),
         ("/_tap_start_time", "utc"),
-        r"(item|(item/)?personalRecords/item)",
+        wrapper="personalRecords",
         added=lambda row: dict(_text_time(row)),
     ),
     Family("export_gear", _named("gear"), ("gearPk",), None, _within("gearDTOS")),
@@ -269,8 +281,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         "export_golf",
         r"golf-(?P<kind>.*)\.json",
         ("_tap_file", "_tap_key"),
-        None,
-        r"item|data/item",
+        wrapper="data",
         key_of=("/id",),
     ),
     Family(

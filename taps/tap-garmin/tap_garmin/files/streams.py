@@ -123,7 +123,7 @@ class ExportStream(FileStream):
         number = 0
         try:
             for row in rows(source, file.name, self.family.rows):
-                yield self.family.record(row)
+                yield from self.family.records(row)
                 number += 1
         except RowError as error:
             self.tap.warn(file.path, f"{error}, after {number} rows that were read")

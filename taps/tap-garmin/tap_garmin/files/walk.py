@@ -124,10 +124,7 @@ class Walk:
         end = 0
         for entry in sorted(packed.infolist(), key=lambda entry: entry.header_offset):
             if not archive.budget.takes_entry():
-                self.warn(
-                    archive.path,
-                    "it has more entries than setting 'max_zip_entries' allows: the rest is left out",
-                )
+                self.warn(archive.path, TOO_MANY)
                 return
             # Entries that share bytes are a bomb, and would be decompressed over and over.
             why = "it lies over another entry" if entry.header_offset < end else None
