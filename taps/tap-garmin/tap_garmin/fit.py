@@ -51,7 +51,7 @@ BROKEN: Final = (
     OSError,
     struct.error,
 )
-PLAIN: Final = (type(None), bool, int, float, str)
+PLAIN: Final = frozenset({type(None), bool, int, str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,8 @@ def _message(frame: Any) -> Message:
 def _value(data: Any) -> Any:
     """Return the value of a field; the local time of a device is a wall clock without a zone."""
     value = data.value
+    if type(value) in PLAIN:  # nearly all are: a file has a million
+        return value
     if isinstance(value, datetime) and data.type.name == "local_date_time":
         value = value.replace(tzinfo=None)
     return _json(value)
@@ -165,12 +167,12 @@ def _value(data: Any) -> Any:
 
 def _json(value: Any) -> Any:
     """Return a decoded value as a JSON value."""
+    if type(value) in PLAIN or (type(value) is float and math.isfinite(value)):
+        return value
     if isinstance(value, (tuple, list)):
         return [_json(member) for member in value]
     if isinstance(value, (datetime, time)):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         return value.hex()
-    is_finite = not isinstance(value, float) or math.isfinite(value)
-    # JSON has no NaN and no infinity.
-    return value if is_finite and isinstance(value, PLAIN) else str(value)
+    return str(value)  # JSON has no NaN and no infinity

@@ -41,7 +41,7 @@ STEMS = {
     "export_health_status": "healthStatusData",
     "export_fitness_age": "fitnessAgeData",
     "export_biometrics": "userBioMetrics",
-    "export_biometrics_latest": "bioMetrics",
+    "export_biometrics_current": "bioMetrics",
     "export_biometrics_profile": "userBioMetricProfileData",
     "export_heart_rate_zones": "heartRateZones",
     "export_power_zones": "powerZones",

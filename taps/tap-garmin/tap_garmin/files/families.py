@@ -207,7 +207,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         key_of=("/metaData/calendarDate", "/metaData/sequence"),
         added=lambda row: dict(_measured_on(row)),
     ),
-    Family("export_biometrics_latest", _named("bioMetrics_latest"), SNAPSHOT),
+    Family("export_biometrics_current", _named("bioMetrics_latest"), SNAPSHOT),
     Family("export_biometrics_profile", _named("userBioMetricProfileData"), SNAPSHOT),
     Family("export_heart_rate_zones", _named("heartRateZones"), ("sport",)),
     Family("export_power_zones", _named("powerZones"), ("sport",)),
