@@ -113,6 +113,7 @@ def _activity(start: datetime, messages: int, number: int) -> bytes:
 def _measure(
     folder: Path, parameters: dict[str, str], archive: Path, detail: str, *, replay: bool
 ) -> None:
+    name = f"bench_{detail}"
     with psycopg.connect(make_conninfo(**parameters), autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     dsn, state = make_conninfo(**{**parameters, "dbname": name}), folder / f"{detail}.json"
@@ -140,6 +141,7 @@ def _load(folder: Path, dsn: str, archive: Path, detail: str, state: Path | None
     tap_config.write_text(json.dumps(settings))
     target_config.write_text(json.dumps({"dsn": dsn}))
     command = [str(PROGRAMS / "tap-garmin"), "--config", str(tap_config)]
+    command += ["--state", str(state)] if state else []
     before, start = _counted(dsn), time.perf_counter()
     with (folder / "tap.log").open("w") as log, (folder / "states").open("w") as states:
         tap = subprocess.Popen(
