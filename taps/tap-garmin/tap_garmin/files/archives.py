@@ -109,6 +109,8 @@ class Nested(io.RawIOBase):
         is_ahead = self._is_direct and self._position > reached
         if self._position < self._kept_from or is_ahead or not self._kept:
             self._move()
+        if self._is_direct:  # others may have read there since
+            self._source.seek(self._start + self._kept_from + len(self._kept))
         block = self._source.read(BLOCK)
         self._kept += block
         surplus = min(len(self._kept) - KEPT, self._position - self._kept_from)
@@ -121,7 +123,8 @@ class Nested(io.RawIOBase):
         """Keep nothing, and go to where the position can be reached from."""
         self._kept.clear()
         self._kept_from = self._position if self._is_direct else 0
-        self._source.seek(self._start + self._kept_from)
+        if not self._is_direct:
+            self._source.seek(self._start)
 
     @property
     def _is_direct(self) -> bool:
