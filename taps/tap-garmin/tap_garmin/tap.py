@@ -12,7 +12,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from . import configuration
 from .account import Account
 from .api import KEY_PAGE, KEY_VARIABLE, GarminClient
-from .files.disk import matches
+from .files.disk import matches, shown
 from .files.index import Index
 from .files.limits import Limits
 from .files.streams import FILE_STREAMS
@@ -43,10 +43,6 @@ FOR_COMPANIES: Final = (
     f"{' and '.join(COMPANY_VARIABLES)} are not used: Garmin gives them to companies only. "
     f"A person makes a key on {KEY_PAGE}: put it into .env as {KEY_VARIABLE}."
 )
-CONTROL: Final = dict.fromkeys(
-    (*range(32), *range(127, 160), 0x2028, 0x2029), "\N{REPLACEMENT CHARACTER}"
-)
-"""Characters that would break a line of the log: names in an archive are anybody's."""
 
 
 class TapGarmin(BronzeTap):
@@ -233,7 +229,7 @@ class TapGarmin(BronzeTap):
 
     def warn(self, path: str, why: str) -> None:
         """Tell what is not read or is odd, once a run."""
-        line = f"{path}: {why}".translate(CONTROL)
+        line = f"{shown(path)}: {why}"
         if line not in self._told:
             self._told.add(line)
             self.logger.warning("%s.", line)

@@ -42,7 +42,7 @@ WARNINGS = {
     "deep": "level4.zip: it lies in more archives than setting 'max_zip_depth' allows",
     "crowded": "",
     "large_directory": "large_directory.zip: it is no ZIP archive, or one that is cut or damaged",
-    "odd_names": "",
+    "odd_names": "odd_names.zip!{line\u25a1break.txt, \u25a1[31mred.txt, M\xfcller!.txt}",
 }
 
 
@@ -62,6 +62,7 @@ def days(done: Run) -> list[str]:
 def test_what_is_hostile_is_told_and_hides_nothing(
     run: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
+    caplog.set_level("INFO")
     HOSTILE[kind](tmp_path / f"{kind}.zip")
     (tmp_path / "UDSFile_2025-05-05_2025-05-05.json").write_text(OTHER)
     done = run(paths=[str(tmp_path)])
@@ -139,6 +140,7 @@ def test_links_lead_to_nowhere_but_the_folder(
     [
         ('[{"calendarDate": "2024-01-01"}, {"calendarDate": "2024-01-0', 1),
         ('[{"calendarDate": "2024-01-01"}, ' + '{"x": ' * 5000, 1),
+        ('[{"calendarDate": "2024-01-01"}, ' + '{"x": ' * 5000 + "1" + "}" * 5000 + "]", 1),
         ("[" * 100_000, 0),
         ('[{"calendarDate": "2024-01-01"}] and more', 1),
         ('[{"calendarDate": "2024-01-01", "x": NaN}]', 0),

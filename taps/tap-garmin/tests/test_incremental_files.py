@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_garmin.files import disk
 from tap_garmin.files import seen as kept
 from tap_garmin.files.seen import Seen
 from tap_garmin.files.streams import FILE_STREAMS, OriginalStream
@@ -65,6 +67,17 @@ def test_the_same_export_again_brings_nothing(run: Runner, archive: Path, tmp_pa
     with zipfile.ZipFile(tmp_path / "renamed.zip", "w") as packed:
         packed.write(archive, "again.zip")
     assert not lines(run(paths=[str(tmp_path), str(archive)], state=first.state))
+
+
+def test_the_same_export_twice_in_a_run_is_read_once(
+    run: Runner, archive: Path, tmp_path: Path
+) -> None:
+    shutil.copy(archive, tmp_path / "copy.zip")
+    once, twice = run(paths=[str(archive)]), run(paths=[str(archive), str(tmp_path)])
+    assert lines(twice) == lines(once)
+    assert len(twice.lines) == len(once.lines)
+    found = [path for path, _ in disk.files([str(archive), str(archive.parent)], print)]
+    assert found == [archive]
 
 
 def test_a_later_export_brings_only_its_news(
@@ -184,6 +197,19 @@ def test_an_older_export_loaded_later_is_told_as_older(
     done = run("export_daily_summaries", paths=[str(tmp_path / "undated.zip")])
     told = {message["time_extracted"] for message in done.of("export_daily_summaries")}
     assert told == {"2023-11-14T22:13:20+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(2**40, "2026-11-22T20:00:00"), (-(2**40), "1970-01-01T00:00:00+00:00")]
+)
+def test_a_file_of_an_odd_time_gets_a_plausible_one(
+    run: Runner, tmp_path: Path, seconds: int, told: str
+) -> None:
+    file = tmp_path / "UDSFile_1_2.json"
+    file.write_text('[{"calendarDate": "2024-01-01"}]')
+    os.utime(file, (seconds, seconds))
+    (message,) = run(paths=[str(tmp_path)]).of("export_daily_summaries")
+    assert message["time_extracted"].startswith(told)
 
 
 def test_every_state_holds_integers_and_text_alone(run: Runner, archive: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["files", "matches"]
+__all__ = ["files", "matches", "shown"]
+
+CONTROL: Final = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], "\N{WHITE SQUARE}")
+"""Characters that would break a line of the log."""
 
 
 def matches(pattern: str) -> list[Path]:
@@ -22,6 +25,11 @@ def matches(pattern: str) -> list[Path]:
     if path.exists():
         return [path]
     return [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def shown(path: str) -> str:
+    """Return a path for the log: names are anybody's, in an archive at least."""
+    return path.translate(CONTROL)
 
 
 def files(patterns: Iterable[str], warn: Callable[[str, str], None]) -> Iterator[tuple[Path, str]]:

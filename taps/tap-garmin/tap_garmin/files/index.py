@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 from tap_garmin.fit import FileId, FitFile
 
 from .archives import BROKEN
+from .disk import shown
 from .families import FAMILIES, FIT_STREAMS, ORIGINALS, OTHER_FIT
 from .seen import BYTES
 
@@ -103,7 +104,7 @@ class Index:
         for folder, names in self._unknown.items():
             for start in range(0, len(names), A_LINE):
                 some = ", ".join(names[start : start + A_LINE])
-                self._logger.info("Not read, of no known kind: %s{%s}", folder, some)
+                self._logger.info("Not read, of no known kind: %s", shown(f"{folder}{{{some}}}"))
         if unknown:
             self._logger.warning("%d files are of no known kind and were not read.", unknown)
 

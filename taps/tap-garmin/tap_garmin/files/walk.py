@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final
 
+from tap_garmin import clock
+
 from . import disk
 from .archives import BROKEN, Nested, nested, refusal
 from .limits import Budget
@@ -38,17 +40,14 @@ class File:
 
     path: str
     """Relative to what ``paths`` names: ``export.zip!Part1.zip!1.fit``."""
+    name: str
+    """The file's own, without folders."""
     size: int
     written_at: datetime
     """When it was written, as its archive or the disk tells."""
     is_packed: bool
     open: Callable[[], IO[bytes]]
     """Opens it for reading; it can seek. Raises one of ``archives.BROKEN``."""
-
-    @property
-    def name(self) -> str:
-        """The file's own name, without folders."""
-        return self.path.rpartition(BETWEEN)[2].rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,12 @@ class Walk:
         """Yield a file of the disk, or those of an archive."""
         try:
             facts = path.stat()
-            written = datetime.fromtimestamp(facts.st_mtime, UTC)
+            # A disk may tell any time, such as one to come.
+            moment = max(0.0, min(facts.st_mtime, clock.seconds()))
+            written = datetime.fromtimestamp(moment, UTC)
             if not _is_archive(name):
-                yield File(name, facts.st_size, written, False, lambda: path.open("rb"))
+                own = name.rpartition("/")[2]
+                yield File(name, own, facts.st_size, written, False, lambda: path.open("rb"))
                 return
             budget = Budget(self._limits, facts.st_size)
             archive = _Archive(name, facts.st_size, 0, written, budget)
@@ -145,7 +147,8 @@ class Walk:
         """Yield an entry, or the files of the archive that it is."""
         path, written = f"{archive.path}{BETWEEN}{entry.filename}", _written(entry, archive)
         if not _is_archive(path):
-            yield File(path, entry.file_size, written, True, lambda: packed.open(entry))
+            name = entry.filename.rpartition("/")[2]
+            yield File(path, name, entry.file_size, written, True, lambda: packed.open(entry))
             return
         if archive.depth >= self._limits.depth:
             self.warn(path, "it lies in more archives than setting 'max_zip_depth' allows")
