@@ -23,7 +23,7 @@ LOCAL: Final = b"PK\x03\x04"
 ENCRYPTED: Final = 1
 
 
-def bomb(path: Path, mebibytes: int = 256) -> None:
+def bomb(path: Path, mebibytes: int = 160) -> None:
     """Write an archive of which an entry of zeros unpacks to a thousand times its size."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         with packed.open("bomb_sleepData.json", "w") as file:
@@ -32,7 +32,7 @@ def bomb(path: Path, mebibytes: int = 256) -> None:
         packed.writestr(GOOD, ROWS)
 
 
-def many_bombs(path: Path, number: int = 40) -> None:
+def many_bombs(path: Path, number: int = 20) -> None:
     """Write an archive whose entries are each small enough, and in all are not."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(GOOD, ROWS)
