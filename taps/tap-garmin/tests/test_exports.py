@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import fitfast
 import pytest
@@ -24,9 +26,6 @@ from tests.sandbox.garmin import Garmin
 from tests.sandbox.garmin.export import Export, unpack, write_export
 from tests.sandbox.person import Person
 from tests.tap_runs import Run, Runner
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EVENING = datetime(2026, 11, 22, 20, tzinfo=UTC)
 KINDS: Any = FILE_STREAMS
@@ -140,6 +139,20 @@ def test_times_that_no_database_reads_are_told_anew(whole: Run) -> None:
     pressures = whole.records("export_blood_pressure")
     assert {type(row["metaData"]["calendarDate"]) for row in pressures} == {str, list}
     assert all(datetime.fromisoformat(row["_tap_date"]) for row in pressures)
+
+
+def test_times_that_make_no_sense_are_left_alone(run: Runner, tmp_path: Path) -> None:
+    records = [{"personalRecordId": 1, "prStartTimeGMT": "Sat Foo 11 16:00:00 GMT 2026"}, 7]
+    (tmp_path / "a_personalRecord.json").write_text(json.dumps({"personalRecords": records}))
+    readings = [{"metaData": {"sequence": 1, "calendarDate": [2025, 13, 1]}}, {"metaData": None}]
+    (tmp_path / "BloodPressureFile_1_2.json").write_text(json.dumps(readings))
+    done = run(paths=[str(tmp_path)])
+    assert [bare(row) for row in done.records("export_personal_records")] == records[:1]
+    assert [bare(row) for row in done.records("export_blood_pressure")] == readings
+    keys = [row["_tap_key"] for row in done.records("export_blood_pressure")]
+    assert keys[0] == "1"
+    assert keys[1].startswith("#")
+    assert not [row for row in done.messages if "_tap_date" in row.get("record", {})]
 
 
 def test_rows_without_a_date_are_told_by_their_contents(whole: Run) -> None:
@@ -263,6 +276,22 @@ def test_what_is_of_no_known_kind_is_counted_and_listed(
     assert "4 files are of no known kind and were not read" in caplog.text
     assert "{._b_sleepData.json, Makefile, Nobody_knows.json, a.png}" in caplog.text
     assert "Setting 'paths' holds no file that can be read" in caplog.text
+
+
+def test_the_readme_names_every_stream_with_its_key_and_its_files() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    told = {
+        name: (files, re.findall(r"`(\w+)`", keys or "`_tap_file_hash``_tap_part`"))
+        for name, files, keys in re.findall(
+            r"(?m)^\| `(export_\w+)` \| ([^|]*) \|(?: ([^|]*) \|)?$", readme
+        )
+    }
+    assert set(told) == {stream.name for stream in KINDS}
+    for stream in KINDS:
+        files, keys = told[stream.name]
+        assert tuple(keys) == stream.primary_keys
+        for pattern in re.findall(r"`([^`]*)`", files):
+            assert stream.family.holds(pattern.replace("*", "x")), pattern
 
 
 def test_no_network_and_no_key_are_needed(

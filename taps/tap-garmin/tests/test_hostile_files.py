@@ -7,7 +7,8 @@ import os
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,8 @@ from tap_garmin.files.walk import Walk
 from tap_garmin.tap import TapGarmin
 from tests.sandbox.clock import Clock
 from tests.sandbox.garmin.fit import Encoder
-from tests.sandbox.garmin.hostile import EVIL, GOOD, HOSTILE, bomb, crowded, deep, many_bombs
+from tests.sandbox.garmin.hostile import EVIL, GOOD, HOSTILE, ROWS, bomb, crowded, deep, many_bombs
 from tests.tap_runs import Run, Runner
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 11, 22, 20, tzinfo=UTC)
 PLACES = [(65_000, 900), (0, 10), (30_000, 9000), (29_000, 100), (65_530, 99)]
@@ -77,6 +75,49 @@ def test_what_is_hostile_is_told_and_hides_nothing(
     else:
         assert sorted(found) == sorted(["2025-05-05", *good])
     assert not [line for line in caplog.messages if "\n" in line or "\x1b" in line]
+
+
+def test_an_archive_in_an_archive_may_be_damaged_on_its_own(
+    run: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "outer.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("inner.zip", b"x" * 99)
+        packed.writestr("cut.zip", b"x" * 99)
+        packed.writestr(zipfile.ZipInfo(GOOD, (2020, 1, 1, 0, 0, 0)), ROWS)
+    # The header of the first entry is damaged, and the month of the last one is none.
+    data = bytearray(b"PK\x09\x09" + path.read_bytes()[4:])
+    date = data.rindex(GOOD.encode()) - 46 + 14
+    data[date : date + 2] = b"\x00\x50"
+    path.write_bytes(data)
+    assert days(run(paths=[str(path)])) == ["2024-01-01", "2024-01-02"]
+    assert "outer.zip!inner.zip: it cannot be unpacked (BadZipFile)" in caplog.text
+    assert "outer.zip!cut.zip: it is no ZIP archive" in caplog.text
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    run: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "UDSFile_1_2.json").write_text(OTHER)
+    (tmp_path / "UDSFile_3_4.json").write_text(OTHER)
+    scan, status = os.scandir, Path.stat
+
+    def scandir(path: Path) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if path.name == "UDSFile_3_4.json":
+            raise OSError(5, "Input/output error")
+        return status(path, **options)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "stat", stat)
+    assert days(run(paths=[str(tmp_path)])) == ["2025-05-05"]
+    assert "closed: it cannot be read (Permission denied)" in caplog.text
+    assert "UDSFile_3_4.json: it cannot be read (Input/output error)" in caplog.text
 
 
 def test_a_bomb_takes_neither_memory_nor_time(tmp_path: Path) -> None:
