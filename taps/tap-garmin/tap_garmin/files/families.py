@@ -96,30 +96,30 @@ def _at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _text_time(row: Row) -> Iterator[tuple[str, str]]:
-    """Yield the time of a personal record, which is ``Sat Apr 11 16:00:00 GMT 2026``."""
+def _text_time(row: Row) -> dict[str, Any]:
+    """Return the time of a personal record, which is ``Sat Apr 11 16:00:00 GMT 2026``."""
     words = str(row.value.get("prStartTimeGMT")).split()
     try:
         _, month, day, clock, _, year = words
         moment = f"{year}-{MONTHS.index(month) + 1:02}-{int(day):02}T{clock}"
-        yield "_tap_start_time", datetime.fromisoformat(moment).isoformat()
+        return {"_tap_start_time": datetime.fromisoformat(moment).isoformat()}
     except ValueError:
-        return
+        return {}
 
 
-def _measured_on(row: Row) -> Iterator[tuple[str, str]]:
-    """Yield the day of a measurement, whose time is text, or a list ``[y, m, d, h, min, ...]``."""
+def _measured_on(row: Row) -> dict[str, Any]:
+    """Return the day of a measurement, whose time is text, or a list ``[y, m, d, h, min, ...]``."""
     found = _at(row.value, "/metaData/calendarDate")
     try:
         day = date(*found[:3]) if isinstance(found, list) else date.fromisoformat(str(found)[:10])
     except (TypeError, ValueError):
-        return
-    yield "_tap_date", day.isoformat()
+        return {}
+    return {"_tap_date": day.isoformat()}
 
 
-def _gear(row: Row) -> Iterator[tuple[str, str]]:
-    """Yield the gear that an activity is listed under."""
-    yield "_tap_gear", row.path[-2]
+def _gear(row: Row) -> dict[str, Any]:
+    """Return the gear that an activity is listed under."""
+    return {"_tap_gear": row.path[-2]}
 
 
 def _period(stem: str) -> str:
@@ -157,7 +157,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         ("personalRecordId",),
         ("/_tap_start_time", "utc"),
         wrapper="personalRecords",
-        added=lambda row: dict(_text_time(row)),
+        added=_text_time,
     ),
     Family("export_gear", _named("gear"), ("gearPk",), None, _within("gearDTOS")),
     Family(
@@ -166,7 +166,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         ("_tap_gear", "activityId"),
         None,
         r"(item/)?gearActivityDTOs/[^/]+/item",
-        added=lambda row: dict(_gear(row)),
+        added=_gear,
     ),
     Family(
         "export_workouts",
@@ -205,7 +205,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         ("_tap_key",),
         ("/_tap_date", "date"),
         key_of=("/metaData/calendarDate", "/metaData/sequence"),
-        added=lambda row: dict(_measured_on(row)),
+        added=_measured_on,
     ),
     Family("export_biometrics_current", _named("bioMetrics_latest"), SNAPSHOT),
     Family("export_biometrics_profile", _named("userBioMetricProfileData"), SNAPSHOT),
@@ -217,7 +217,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         ("_tap_key",),
         ("/_tap_date", "date"),
         key_of=("/metaData/sequence",),
-        added=lambda row: dict(_measured_on(row)),
+        added=_measured_on,
     ),
     # DI-Connect-Metrics
     Family(
