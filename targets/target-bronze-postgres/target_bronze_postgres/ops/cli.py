@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from target_bronze_postgres.ops.backup.command import backup, restore
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
 from target_bronze_postgres.ops.status import status
@@ -28,7 +29,9 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
     ctx.obj = Context(config_files)
 
 
+main.add_command(backup)
 main.add_command(db)
+main.add_command(restore)
 main.add_command(status)
 
 if __name__ == "__main__":
