@@ -55,6 +55,8 @@ BEGIN
             WHERE c.relnamespace = 'bronze_ops'::regnamespace AND c.relkind = 'r'
               AND attnum > 0 AND NOT attisdropped
               AND (relname, attname) NOT IN (('dead_letters', 'message'), ('reconciliations', 'state'),
+                                             ('reconciliations', 'schema_message'),
+                                             ('reconciled_records', 'message'),
                                              ('runs', 'state'), ('streams', 'provenance'))
             GROUP BY c.oid
         LOOP

@@ -7,6 +7,8 @@ import click
 from target_bronze_postgres.ops.backup.command import backup, restore
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
+from target_bronze_postgres.ops.heads.command import rebuild_heads
+from target_bronze_postgres.ops.reconcile.command import reconcile
 from target_bronze_postgres.ops.status import status
 
 
@@ -31,6 +33,8 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
 
 main.add_command(backup)
 main.add_command(db)
+main.add_command(rebuild_heads)
+main.add_command(reconcile)
 main.add_command(restore)
 main.add_command(status)
 
