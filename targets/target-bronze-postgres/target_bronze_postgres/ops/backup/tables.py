@@ -39,7 +39,15 @@ _OPERATIONS = """
 _SOURCES = """
     SELECT source, schema_name, table_name, raw_index FROM bronze_ops.sources ORDER BY source
 """
-_MONTHS = "SELECT DISTINCT to_char(partition_key, 'YYYY-MM') FROM {} ORDER BY 1"
+# Of the rows, and of partitions that are empty.
+_MONTHS = """
+    SELECT to_char(partition_key, 'YYYY-MM') FROM {table}
+    UNION
+    SELECT array_to_string(regexp_match(c.relname, '_y([0-9]{{4}})m([0-9]{{2}})$'), '-')
+    FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = {name}::regclass AND c.relname ~ '_y[0-9]{{4}}m[0-9]{{2}}$'
+    ORDER BY 1
+"""
 _SEQUENCES = """
     SELECT n.nspname, c.relname FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -54,7 +62,7 @@ _SEQUENCES = """
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A bronze table, and the months that have rows, such as ``2024-01``."""
+    """A bronze table, and the months that have a partition, such as ``2024-01``."""
 
     source: str
     schema: str
@@ -131,7 +139,10 @@ def sources(conn: Connection) -> list[Source]:
     """Return the bronze tables."""
     found = []
     for name, schema, table, raw_index in conn.execute(_SOURCES).fetchall():
-        query = sql.SQL(_MONTHS).format(sql.Identifier(schema, table))
+        identifier = sql.Identifier(schema, table)
+        query = sql.SQL(_MONTHS).format(
+            table=identifier, name=sql.Literal(identifier.as_string(conn))
+        )
         months = tuple(month for (month,) in conn.execute(query))
         found.append(Source(name, schema, table, raw_index, months))
     return found

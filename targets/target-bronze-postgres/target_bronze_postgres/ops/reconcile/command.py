@@ -93,8 +93,9 @@ def reconcile(  # noqa: PLR0913 - a command's options
     The tap reads these days with an empty STATE, after a line that says how many requests that
     takes. Where the quota is spent the comparison stops, and the same command goes on later.
     Records are compared by content, as the loader does; what the source changed since the last
-    load counts as changed. Only what lies in these days is compared, and records without a time.
-    Vanished is told of streams alone that were read to their end.
+    load counts as changed. Only what lies in these days is compared, and records without a time;
+    full tables, which the tap reads whole, are compared whole. Vanished is told of streams alone
+    that were read to their end.
 
     --fix loads what differs through the loader, so that a month that was deleted by hand comes
     back. What vanished is only marked as deleted with --deletions as well: look at it first.
@@ -240,15 +241,15 @@ class Reconciler:
         return next((p for p in self._places() if p.source == compared.key.source), None)
 
     def _line(self, compared: Compared) -> Line:
-        key, place, days = compared.key, self._place(compared), self._comparison.days
+        key, place = compared.key, self._place(compared)
+        days: Days | None = None if key in self._comparer.versioned else self._comparison.days
         counts = store.counts(self._conn, compared)
         living, note = 0, ""
-        if first := reach.earliest(key, self._comparison.started_at.date()):
-            near = days.since(first)
-            if near.number < days.number:
-                note = f"the source does not reach back before {first}: earlier days are left out"
-            days = near
-        if place is not None and days.number > 0:
+        first = reach.earliest(key, self._comparison.started_at.date())
+        if days and first and first > days.first:
+            days = days.since(first)
+            note = f"the source does not reach back before {first}: earlier days are left out"
+        if place is not None and (days is None or days.number > 0):
             living = vanished.count_living(self._conn, place, compared, days)
             if compared.read_whole:
                 started = self._comparison.started_at

@@ -167,7 +167,8 @@ class Comparer:
         head, prepared, days = known.get(item.lineage_hash), item.prepared, self._comparison.days
         if prepared is None:  # it cannot land; as a dead letter it has
             return Found(compared, item.lineage_hash, "outside")
-        is_inside = days.holds(prepared.source_timestamp)
+        # A full table comes whole, whatever the days.
+        is_inside = item.version is not None or days.holds(prepared.source_timestamp)
         if is_there and head is not None:
             is_same = (prepared.content_hash, prepared.deleted) == (head.content_hash, head.deleted)
             word = "same" if is_same else "changed"

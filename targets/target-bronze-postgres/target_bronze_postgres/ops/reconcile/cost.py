@@ -174,7 +174,8 @@ def _loaded(conn: Connection, *sources: str) -> set[str]:
 
 
 def _records(conn: Connection, source: str, stream: str, days: Days) -> int:
-    records: int = _one(conn.execute(_RECORDS, (source, stream, days.first, days.last)))
+    names = (source, stream, days.first, days.last)
+    records: int = _one(conn.execute(_RECORDS, names))
     return records
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-# Living records of the days, undated ones too, that were not read since the comparison began.
+# Living records of the days, undated ones too; all of a full table.
 _LIVING = """
     FROM bronze_ops.heads AS h
     JOIN {table} AS b ON b.id = h.id AND b.partition_key = h.partition_key
     WHERE h.source = %(source)s AND h.account = %(account)s AND h.stream = %(stream)s
       AND NOT h.deleted
-      AND (b.source_timestamp IS NULL
+      AND (%(all)s OR b.source_timestamp IS NULL
            OR b.source_timestamp >= %(first)s AND b.source_timestamp < %(last)s::date + 1)
 """
 _COUNT = "SELECT count(*)" + _LIVING
@@ -47,29 +47,30 @@ class Vanished(NamedTuple):
     lineage_id: str
 
 
-def count_living(conn: Connection, place: Place, compared: Compared, days: Days) -> int:
-    """Return how many living records of these days stand in bronze."""
+def count_living(conn: Connection, place: Place, compared: Compared, days: Days | None) -> int:
+    """Return how many living records of these days, or in all, stand in bronze."""
     query = sql.SQL(_COUNT).format(table=place.identifier)
     row = conn.execute(query, _names(compared, days)).fetchone()
     return row[0] if row else 0
 
 
 def find(
-    conn: Connection, place: Place, compared: Compared, days: Days, started_at: datetime
+    conn: Connection, place: Place, compared: Compared, days: Days | None, started_at: datetime
 ) -> list[Vanished]:
-    """Return the living records of these days that did not come."""
+    """Return the living records of these days, or of all, that did not come."""
     query = sql.SQL(_VANISHED).format(table=place.identifier)
     parameters = _names(compared, days) | {"id": compared.id, "started_at": started_at}
     with conn.cursor(binary=True) as cursor:
         return [Vanished(*row) for row in cursor.execute(query, parameters)]
 
 
-def _names(compared: Compared, days: Days) -> dict[str, Any]:
+def _names(compared: Compared, days: Days | None) -> dict[str, Any]:
     key = compared.key
     return {
         "source": key.source,
         "account": key.account,
         "stream": key.stream,
-        "first": days.first,
-        "last": days.last,
+        "all": days is None,
+        "first": days.first if days else None,
+        "last": days.last if days else None,
     }
