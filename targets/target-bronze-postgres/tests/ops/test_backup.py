@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,11 +84,13 @@ def everything(dsn: str) -> dict[str, Any]:
 def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Return what stands in one of them alone, by its name."""
     return {
-        name: pair
+        name: (
+            _without(one.get(name), other.get(name)),
+            _without(other.get(name), one.get(name)),
+        )
         for name in one | other
-        if (pair := (_without(one.get(name), other.get(name)), _without(other.get(name), one.get(name))))
-        != ([], []) or one.get(name) != other.get(name)
-    }  # fmt: skip
+        if one.get(name) != other.get(name)
+    }
 
 
 def _without(some: Any, others: Any) -> list[Any]:
@@ -134,8 +137,9 @@ def test_all_is_equal_after_everything_was_dropped(
     before = everything(filled)
     done = bronze("backup", "one.tar.zst")
     assert done.exit_code == 0, done.output
-    rows = sum(len(v) for k, v in before.items() if "." in k and "_latest" not in k and "_y2" not in k
-               and not k.endswith("_y9999m12"))  # fmt: skip
+    rows = sum(
+        len(v) for k, v in before.items() if "." in k and not re.search("_latest|_y2...m", k)
+    )
     assert done.stdout.splitlines()[-1].startswith(f"one.tar.zst: {rows} rows, ")
     assert done.stdout.splitlines()[-1].endswith(" bytes, read back and found whole")
     assert (tmp_path / "one.tar.zst").stat().st_mode & 0o777 == 0o600
@@ -186,7 +190,7 @@ def test_a_passphrase(
     assert bronze("restore", "one.tar").exit_code == 0
     assert differences(everything(filled), before) == {}
     monkeypatch.delenv("BRONZE_BACKUP_PASSPHRASE")
-    for place in (50, 700, 1100, 1700, len(content) // 2, len(content) - 2000, len(content) - 1):
+    for place in (50, 700, len(content) // 2, len(content) - 1):  # each may take a second
         flipped = bytearray(content)
         flipped[place] ^= 4
         (tmp_path / "flipped.tar").write_bytes(flipped)
@@ -196,7 +200,8 @@ def test_a_passphrase(
 
 
 @pytest.mark.parametrize("program", [["backup", "x", "--encrypt"]])
-def test_a_passphrase_is_asked_for(filled: str, program: list[str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_passphrase_is_asked_for(program: list[str], tmp_path: Path) -> None:
     from click.testing import CliRunner  # noqa: PLC0415 - with an input, unlike the fixture
 
     from target_bronze_postgres.ops.cli import main  # noqa: PLC0415
@@ -233,13 +238,15 @@ def test_a_flipped_byte_is_noticed_wherever_it_is(filled: str, bronze: Bronze) -
 
 
 @pytest.mark.parametrize("size", [0, 1, 39, 40, 500, -1, -40, -3000])
-def test_a_cut_file_is_noticed(filled: str, bronze: Bronze, size: int) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_cut_file_is_noticed(bronze: Bronze, size: int) -> None:
     bronze("backup", "one.tar.zst")
     with pytest.raises(BackupError, match="is damaged or no backup"):
         check(io.BytesIO(Path("one.tar.zst").read_bytes()[:size]), "it")
 
 
-def test_standard_tools_read_it(filled: str, bronze: Bronze, query: Query) -> None:
+@pytest.mark.usefixtures("query")
+def test_standard_tools_read_it(filled: str, bronze: Bronze) -> None:
     bronze("backup", "one.tar.zst")
     plain = (
         zstandard.ZstdDecompressor().decompressobj().decompress(Path("one.tar.zst").read_bytes())
@@ -281,14 +288,16 @@ def test_tables_without_rows_are_no_hindrance(
     assert differences(everything(other_database), before) == {}
 
 
-def test_nothing_to_back_up(named: str, bronze: Bronze) -> None:
+@pytest.mark.usefixtures("named")
+def test_nothing_to_back_up(bronze: Bronze) -> None:
     done = bronze("backup", "one.tar.zst")
     assert done.exit_code == 1
     assert done.stderr == "Error: there are no bronze tables yet: nothing to back up\n"
     assert list(Path().glob("*.tar.zst*")) == []
 
 
-def test_a_folder_keeps_the_newest(filled: str, bronze: Bronze) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_folder_keeps_the_newest(bronze: Bronze) -> None:
     folder = Path("backups")
     folder.mkdir()
     for name in ("bronze-20200101T000000Z.tar.zst", "bronze-20210101T000000Z.tar", "mine.tar.zst"):
@@ -310,18 +319,18 @@ def test_an_old_backup_stays_until_the_new_one_is_whole(filled: str, bronze: Bro
     place.write_bytes(b"old")
     Path("one.tar.zst.partial").write_bytes(b"left by a kill" * 1000)
     with psycopg.connect(filled) as conn:
-        conn.execute("ALTER TABLE bronze_ops.days RENAME TO gone")
-        conn.execute("CREATE VIEW bronze_ops.days AS SELECT 1/0 AS x")
-        conn.execute("ALTER TABLE bronze_ops.gone RENAME COLUMN records TO x")
-        conn.execute("REVOKE ALL ON bronze_ops.gone FROM PUBLIC")
-    assert bronze("--config", "none.json", "backup", "one.tar.zst").exit_code == 1
+        conn.execute("ALTER TABLE bronze_ops.sources RENAME COLUMN raw_index TO gone")
+    assert bronze("backup", "one.tar.zst").exit_code == 1
     assert place.read_bytes() == b"old"
+    with psycopg.connect(filled) as conn:
+        conn.execute("ALTER TABLE bronze_ops.sources RENAME COLUMN gone TO raw_index")
     assert bronze("backup", "one.tar.zst").exit_code == 0
-    assert check(place.open("rb"), "it").whole.rows > 0
+    assert check(io.BytesIO(place.read_bytes()), "it").whole.rows > 0
     assert not Path("one.tar.zst.partial").exists()
 
 
-def test_one_writes_at_a_time(filled: str, bronze: Bronze) -> None:
+@pytest.mark.usefixtures("filled")
+def test_one_writes_at_a_time(bronze: Bronze) -> None:
     import fcntl  # noqa: PLC0415 - here alone
 
     with Path("one.partial").open("wb") as file:
@@ -331,7 +340,8 @@ def test_one_writes_at_a_time(filled: str, bronze: Bronze) -> None:
     assert refused.stderr == ("Error: another process writes one.partial: wait for it, or end it\n")
 
 
-def test_a_place_that_cannot_be_written(filled: str, bronze: Bronze) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_place_that_cannot_be_written(bronze: Bronze) -> None:
     refused = bronze("backup", "no/such/folder/x")
     assert refused.exit_code == 1
     assert refused.stderr == (
@@ -387,7 +397,8 @@ def test_rows_that_came_back_otherwise_are_not_committed(filled: str, bronze: Br
     assert differences(everything(filled), before) == {}
 
 
-def test_rights_and_roles_come_back(filled: str, bronze: Bronze, server: dict[str, str]) -> None:
+@pytest.mark.usefixtures("server")
+def test_rights_and_roles_come_back(filled: str, bronze: Bronze) -> None:
     here, gone = (f'dash "{uuid.uuid4().hex}' for _ in range(2))
     with ExitStack() as stack, psycopg.connect(filled, autocommit=True) as conn:
         for role in (here, gone):
@@ -474,17 +485,15 @@ def test_a_kill_in_the_middle_of_a_backup(
     assert differences(everything(filled), before) == {}
 
 
+@pytest.mark.usefixtures("load")
 def test_a_backup_is_of_one_moment(
-    filled: str, bronze: Bronze, load: Load, start: Callable[..., subprocess.Popen[bytes]]
+    filled: str, bronze: Bronze, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     before = everything(filled)
     with psycopg.connect(filled) as conn:
-        conn.execute(
-            'LOCK TABLE "bronze_y_x2f4a9f6e2a3b"' if False else "LOCK TABLE bronze_ops.dead_letters"
-        )
+        conn.execute("LOCK TABLE bronze_ops.dead_letters")
         process = start("backup", "one.tar.zst")
         eventually(is_waiting(filled))
-        conn.execute("LOCK TABLE bronze_ops.dead_letters")
         with psycopg.connect(filled) as other:  # what a load would write meanwhile
             other.execute("UPDATE bronze_ops.runs SET records_read = records_read + 1")
             other.execute("DELETE FROM bronze_x WHERE version > 1")
@@ -502,10 +511,8 @@ def test_a_kill_in_the_middle_of_a_restore(
     drop_everything(filled)
     empty = everything(filled)
     with psycopg.connect(filled) as conn:
-        # The last month of a table: all other tables, and months before it, are there by then.
+        # A month in the middle: other tables, and months before it, are there by then.
         conn.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('bronze:partition:bronze_x_y9999m12', 0))"
-        ) if False else conn.execute(
             "SELECT pg_advisory_xact_lock("
             "hashtextextended('bronze:partition:bronze_x_y2024m05', 0))"
         )
@@ -521,7 +528,8 @@ def test_a_kill_in_the_middle_of_a_restore(
     assert differences(everything(filled), before) == {}
 
 
-def test_memory_is_flat(filled: str, command: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("tmp_path")
+def test_memory_is_flat(filled: str, command: tuple[str, ...]) -> None:
     with psycopg.connect(filled) as conn:
         conn.execute("SELECT bronze_ops.create_partition_if_not_exists('x', '2024-01-31')")
         conn.execute(

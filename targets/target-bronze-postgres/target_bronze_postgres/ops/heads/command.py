@@ -39,5 +39,5 @@ def _words(mended: Mended) -> str:
         return f"{heads}, every head and every counter was right: nothing was changed"
     return (
         f"{heads}; heads mended: {mended.missing:,} missing, {mended.wrong:,} wrong, "
-        f"{mended.superfluous:,} without rows; counters mended: {mended.streams:,} streams"
+        f"{mended.superfluous:,} without rows; counters mended: {mended.counters:,}"
     )

@@ -54,18 +54,21 @@ _DAYS = """
             SELECT FROM wanted AS w
             WHERE (w.account, w.stream, w.day) = (d.account, d.stream, d.day))
         RETURNING 1
+    ), written AS (
+        INSERT INTO bronze_ops.days AS d (source, account, stream, day, records)
+        SELECT %(source)s, account, stream, day, records FROM wanted
+        ON CONFLICT (source, account, stream, day) DO UPDATE SET records = excluded.records
+        WHERE d.records <> excluded.records
+        RETURNING 1
     )
-    INSERT INTO bronze_ops.days AS d (source, account, stream, day, records)
-    SELECT %(source)s, account, stream, day, records FROM wanted
-    ON CONFLICT (source, account, stream, day) DO UPDATE SET records = excluded.records
-    WHERE d.records <> excluded.records
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
 """
 # Loaders that looked heads up ahead see by it that they have to look again.
 _GENERATION = "UPDATE bronze_ops.streams SET generation = generation + 1 WHERE source = %(source)s"
 
 
 def recount(conn: Connection, place: Place) -> int:
-    """Mend the counters of a source; return how many streams had wrong ones in the catalog.
+    """Mend the counters of a source; return how many streams and days had wrong ones.
 
     The caller holds the locks of the source's streams.
     """
@@ -73,6 +76,6 @@ def recount(conn: Connection, place: Place) -> int:
     conn.execute("DROP TABLE IF EXISTS pg_temp.counted")
     conn.execute(sql.SQL(_COUNT).format(place.identifier))
     wrong = conn.execute(_CATALOG, source).rowcount
-    conn.execute(_DAYS, source)
+    days = conn.execute(_DAYS, source).fetchone()
     conn.execute(_GENERATION, source)
-    return wrong
+    return wrong + (days[0] if days else 0)

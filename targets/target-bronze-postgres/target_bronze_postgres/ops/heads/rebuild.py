@@ -80,14 +80,14 @@ class Mended(NamedTuple):
     """How many lineages a source has, and what was wrong before.
 
     ``missing`` heads were not there, ``wrong`` ones differed from their rows, ``superfluous`` ones
-    had no rows; ``streams`` had wrong counters.
+    had no rows; ``counters`` of the catalog and the calendar were wrong.
     """
 
     lineages: int
     missing: int
     wrong: int
     superfluous: int
-    streams: int
+    counters: int
 
     @property
     def is_right(self) -> bool:
@@ -113,8 +113,8 @@ def rebuild(conn: Connection, place: Place) -> Mended:
         wrong = conn.execute(_WRONG, parameters).rowcount
         superfluous = conn.execute(_SUPERFLUOUS, parameters).rowcount
         missing = conn.execute(_MISSING, parameters).rowcount - wrong
-        streams = recount(conn, place)
-    return Mended(lineages, missing, wrong, superfluous, streams)
+        counters = recount(conn, place)
+    return Mended(lineages, missing, wrong, superfluous, counters)
 
 
 def _collect(conn: Connection, place: Place) -> int:

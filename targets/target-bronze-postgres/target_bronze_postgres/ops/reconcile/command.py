@@ -101,7 +101,7 @@ def reconcile(  # noqa: PLR0913 - a command's options
     back. What vanished is only marked as deleted with --deletions as well: look at it first.
 
     Exit status: 0 if nothing is wrong (any more), 1 if something differs, 2 for wrong usage, 3 if
-    it is not finished.
+    nothing differs in what was read, but not all was.
 
     JSON is an object: "source", "first_day", "last_day", "whole", "differences_left",
     "heads_without_row" (number by month), "heads_mended" and "streams", a list of objects with

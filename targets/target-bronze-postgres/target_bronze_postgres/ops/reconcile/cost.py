@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 
 from target_bronze_postgres.ops.reconcile import reach
+from target_bronze_postgres.ops.reconcile.days import Days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.ops.heads.places import Place
-    from target_bronze_postgres.ops.reconcile.days import Days
 
     Connection = psycopg.Connection[Any]
 
@@ -107,7 +107,7 @@ def estimate(conn: Connection, place: Place, days: Days, today: date) -> Cost | 
     if place.source == "toggl":
         return _toggl(conn, place, days, today)
     if place.source == "garmin":
-        return _garmin(conn, days)
+        return _garmin(conn, days, today)
     return None
 
 
@@ -119,7 +119,7 @@ def quota(conn: Connection, source: str) -> Mapping[str, Any]:
 
 def _toggl(conn: Connection, place: Place, days: Days, today: date) -> Cost:
     loaded = _loaded(conn, "toggl")
-    workspaces = _one(conn.execute(_WORKSPACES)) or 1
+    workspaces: int = _one(conn.execute(_WORKSPACES)) or 1
     costs = dict.fromkeys(sorted(loaded & TOGGL_LISTS), 1)
     costs |= dict.fromkeys(sorted(loaded & TOGGL_PER_WORKSPACE), workspaces)
     if "timeline" in loaded:
@@ -140,7 +140,7 @@ def _history(conn: Connection, place: Place, days: Days, workspaces: int) -> int
     windows = ceil(days.number / TOGGL_WINDOW)
     query = sql.SQL(_HISTORY).format(place.identifier)
     counts = [count for _, count in conn.execute(query, (days.first, days.last))]
-    pages = [windows - 1 + max(1, ceil(count / size)) for count in counts]
+    pages: list[int] = [windows - 1 + max(1, ceil(count / size)) for count in counts]
     return sum(pages) + windows * max(0, workspaces - len(pages))
 
 
@@ -151,7 +151,7 @@ def _page_size(state: str | None) -> int:
     return granted if isinstance(granted, int) and granted > 0 else TOGGL_PAGE
 
 
-def _garmin(conn: Connection, days: Days) -> Cost:
+def _garmin(conn: Connection, days: Days, today: date) -> Cost:
     loaded = _loaded(conn, "garmin", "garmin_files")
     activities = _records(conn, "garmin", "activities", days)
     costs = {}
@@ -159,7 +159,7 @@ def _garmin(conn: Connection, days: Days) -> Cost:
         if name in GARMIN_RANGES:
             costs[name] = ceil(days.number / GARMIN_RANGES[name])
         elif name in GARMIN_DAYS:
-            costs[name] = days.number
+            costs[name] = Days(days.first, min(days.last, today)).number
         elif name == "activities":
             costs[name] = activities // GARMIN_ACTIVITIES + 1
         elif name in GARMIN_EACH:
@@ -175,8 +175,8 @@ def _loaded(conn: Connection, *sources: str) -> set[str]:
 
 def _records(conn: Connection, source: str, stream: str, days: Days) -> int:
     names = (source, stream, days.first, days.last)
-    records: int = _one(conn.execute(_RECORDS, names))
-    return records
+    row = conn.execute(_RECORDS, names).fetchone()
+    return row[0] if row else 0
 
 
 def _one(cursor: psycopg.Cursor[Any]) -> Any:
