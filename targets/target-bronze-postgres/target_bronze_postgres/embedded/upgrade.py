@@ -178,16 +178,15 @@ class Upgrade:
         with _connect(new, POSTGRES) as conn:
             if conn.execute(_HAS_LZ4).rowcount == 0:  # a build without it refuses such columns
                 dump.append("--no-toast-compression")
-        source = self._popen(old, *dump)
         restore = ("pg_restore", "--exit-on-error", f"--dbname={POSTGRES}", *create)
-        try:
-            self._run(new, *restore, stdin=source.stdout)
-        finally:
-            if source.stdout:
-                source.stdout.close()
-            said = source.stderr.read() if source.stderr else b""
-            status = source.wait()
-        if status:
+        with self._popen(old, *dump) as source:
+            try:
+                self._run(new, *restore, stdin=source.stdout)
+            finally:
+                if source.stdout:
+                    source.stdout.close()  # or pg_dump would wait for ever
+                said = source.stderr.read() if source.stderr else b""
+        if source.returncode:
             raise ServerError(f"pg_dump failed: {last_line(said.decode(errors='replace'))}")
 
     def _compare(self, old: EmbeddedServer, new: EmbeddedServer, name: str) -> None:

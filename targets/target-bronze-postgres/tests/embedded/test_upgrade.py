@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "data" / "postgres"
     server = EmbeddedServer(home, bin_dir=OLDEST)
     conninfo = psycopg.conninfo.make_conninfo(**server.start())
-    messages = as_input(schema(), *(record(id=n, name="x" * n) for n in range(200)))
+    messages = as_input(schema(), *(record(id=n, name="x" * n) for n in range(200))).decode()
     old = {"TARGET_BRONZE_POSTGRES_EMBEDDED_BIN_DIR": str(OLDEST)}
     done = run(
         tmp_path, "target_bronze_postgres", stdin=messages, TARGET_BRONZE_POSTGRES_SOURCE="x", **old
@@ -58,13 +58,17 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(
-    folder: Path, module: str, *args: str, stdin: bytes = b"", **variables: str
+    folder: Path, module: str, *args: str, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one of the programs in a folder that names no database."""
     return subprocess.run(
         [sys.executable, "-m", module, *args],
-        cwd=folder, env=environ(folder) | variables, input=stdin, capture_output=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environ(folder) | variables,
+        input=stdin.encode(),
+        capture_output=True,
+        check=False,
+    )
 
 
 def bronze(folder: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -114,8 +118,9 @@ def test_all_comes_along(home: Path, tmp_path: Path) -> None:
     assert not (home / "upgrade").exists()
     again = bronze(tmp_path, "db", "upgrade", "--old-bin-dir", str(OLDEST))
     assert again.stdout == b"the data are of this version already: nothing to do\n"
-    loaded = run(tmp_path, "target_bronze_postgres", TARGET_BRONZE_POSTGRES_SOURCE="x",
-                 stdin=as_input(schema(), record(id=1, name="x"), record(id=1000)))  # fmt: skip
+    messages = as_input(schema(), record(id=1, name="x"), record(id=1000)).decode()
+    source = {"TARGET_BRONZE_POSTGRES_SOURCE": "x"}
+    loaded = run(tmp_path, "target_bronze_postgres", stdin=messages, **source)
     assert b"1 new, 0 changed, 1 unchanged" in loaded.stderr
 
 
@@ -140,7 +145,7 @@ def test_a_kill_in_the_middle(home: Path, tmp_path: Path) -> None:
     assert ask(home, ROWS) == rows
 
 
-@pytest.mark.parametrize("moment", ["before both", "between", "after both"])
+@pytest.mark.parametrize("moment", ["between", "after both"])
 def test_a_kill_while_the_folders_are_swapped(
     home: Path, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,8 +156,7 @@ def test_a_kill_while_the_folders_are_swapped(
     upgrade = Upgrade(home, OLDEST, None, lambda _: None, lambda *_: None)
     assert upgrade._take_over()
     assert swap.is_ready(home)
-    if moment != "before both":
-        (home / "data").rename(home / "data.15")
+    (home / "data").rename(home / "data.15")
     if moment == "after both":
         (home / "upgrade" / "new" / "data").rename(home / "data")
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -303,6 +304,36 @@ def test_a_spent_quota_and_going_on(load: Load, reconcile: Reconcile, query: Que
     assert query("SELECT count(*) FROM bronze_ops.reconciled_records") == [0]
     reconcile(ours, *MARCH, end_mark, source="garmin")
     assert json.loads(Path("asked").read_text())["state"] == {}
+
+
+def test_the_loaders_role_is_enough(  # noqa: PLR0913, PLR0917 - fixtures
+    load: Load, reconcile: Reconcile, bronze: Bronze, named: str, query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    load(users(), *MARCH)
+    assert bronze("db", "migrate", "--roles").exit_code == 0
+    role = f"loader_{uuid.uuid4().hex}"
+    query(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE bronze_loader")
+    query("DELETE FROM bronze_x WHERE raw_id = '5'")
+    as_role = psycopg.conninfo.make_conninfo(named, user=role, password="secret")
+    monkeypatch.setenv("TARGET_BRONZE_POSTGRES_DSN", as_role)
+    found = reconcile(users(), *MARCH[:-1], options=("--fix", "--deletions"))
+    assert (found.status, found.numbers()) == (0, (27, 27, 1, 0, 1)), found.said
+    query(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_comparison_begun_afresh_is_not_gone_back_to(
+    load: Load, reconcile: Reconcile, query: Query
+) -> None:
+    ours = schema(bronze={**SCHEMA, "source": "garmin"})
+    load(ours, *MARCH)
+    mark = state({"bookmarks": {"users": {"next_day": "2024-03-16"}}})
+    reconcile(ours, *MARCH[:15], mark, source="garmin")
+    end = state({"bookmarks": {"users": {"last_day": "2024-04-01"}}})
+    found = reconcile(ours, *MARCH, end, source="garmin", options=("--afresh",))
+    assert (found.status, found.report["whole"]) == (0, True)
+    assert query("SELECT count(*) FROM bronze_ops.reconciliations") == [1]
+    assert "Going on" not in reconcile(ours, *MARCH, end, source="garmin").said
 
 
 def test_wrong_usage(bronze: Bronze, load: Load, reconcile: Reconcile) -> None:

@@ -64,10 +64,18 @@ _EXAMPLES = """
     SELECT lineage_id FROM bronze_ops.reconciled_records
     WHERE reconciliation_id = %s AND found = %s ORDER BY id LIMIT %s
 """
-_OLD = """
-    DELETE FROM bronze_ops.reconciled_records AS r USING bronze_ops.reconciliations AS c
-    WHERE c.id = r.reconciliation_id AND c.ended_at IS NULL
-      AND c.source = %s AND c.started_at <> %s
+# Those of these days that are not gone on with, and old ones of any days.
+_SUPERSEDED = """
+    WITH superseded AS (
+        DELETE FROM bronze_ops.reconciliations
+        WHERE ended_at IS NULL AND started_at <> %(started_at)s
+          AND (started_at < now() - %(kept)s::interval
+               OR (first_day, last_day, tap) = (%(first)s, %(last)s, %(tap)s)
+                  AND source IN (%(source)s, %(source)s || '_files'))
+        RETURNING id
+    )
+    DELETE FROM bronze_ops.reconciled_records
+    WHERE reconciliation_id IN (SELECT id FROM superseded)
 """
 _LETTERS = """
     SELECT message FROM bronze_ops.reconciled_records
@@ -134,7 +142,17 @@ def begin(conn: Connection, source: str, days: Days, tap: str, *, afresh: bool) 
             compared = Compared(number, key, ended, whole, tuple(numbers), fixed)
             comparison.streams[key] = compared
             comparison.state = comparison.state or state
-    conn.execute(_OLD, (source, comparison.started_at))
+    conn.execute(
+        _SUPERSEDED,
+        {
+            "started_at": comparison.started_at,
+            "kept": KEPT,
+            "source": source,
+            "first": days.first,
+            "last": days.last,
+            "tap": tap,
+        },
+    )
     return comparison
 
 
