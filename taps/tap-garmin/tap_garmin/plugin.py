@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["BronzeTap"]
 
 NO_READER = "Nothing reads this tap's messages any more: did the target end? Its log says why."
+UNWRITTEN = "Cannot write this tap's messages: {}. What was written before stays good."
 
 
 class BronzeTap(Tap):
@@ -138,6 +139,8 @@ class BronzeTap(Tap):
             click.ClickException: A file cannot be used, or a stream ended with trouble.
         """
         super(Tap, cls).invoke(about=about, about_format=about_format)
+        if sys.stdout is None:
+            raise click.ClickException(NO_READER)
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
@@ -146,10 +149,12 @@ class BronzeTap(Tap):
         )
         try:
             tap.sync_all()
-        except BrokenPipeError:
-            # What is still buffered has no reader either; the interpreter would complain of it.
+        except OSError as error:
+            # What is still buffered cannot be written either; the interpreter would complain of it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.ClickException(NO_READER) from None
+            gone = isinstance(error, BrokenPipeError)
+            line = NO_READER if gone else UNWRITTEN.format(error.strerror)
+            raise click.ClickException(line) from None
         tap.conclude()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
-__all__ = ["AHEAD", "History", "Limits", "Window"]
+__all__ = ["AHEAD", "FIRST_DAY", "LAST_DAY", "History", "Limits", "Window"]
 
 LONGEST: Final = 364
 """Days of a window; a report of more than a year is refused, or empty without a word."""
@@ -137,7 +137,8 @@ class History:
     def _is_due(self, now: int) -> bool:
         """Tell whether the newest days are to be read again; it closes a long gap, too."""
         age = now - int(self.kept["newest_at"])
-        wanted = self.limits.reread_days > 0 and age >= self.limits.reread_every
+        # A time that is still to come is one of a clock that was set back since.
+        wanted = self.limits.reread_days > 0 and not 0 <= age < self.limits.reread_every
         return (wanted or age >= GAP) and not any(one["why"] == "again" for one in self._windows)
 
     def _plan_again(self, now: int) -> None:

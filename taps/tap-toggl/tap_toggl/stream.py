@@ -14,7 +14,7 @@ from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
 from . import __name__ as package
-from .errors import Pause, TapError
+from .errors import AnswerError, Pause, TapError
 from .messages import BronzeRecordMessage, BronzeSchemaMessage
 from .redaction import without
 
@@ -102,8 +102,12 @@ class BronzeStream(Stream):
         """
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
-        """Yield the records that ``read`` yields; there are no partitions."""
-        return self.read()
+        """Yield what ``read`` yields, there are no partitions; a pause is no failure."""
+        try:
+            yield from self.read()
+        except Pause as pause:
+            self.is_whole = False
+            self.tap.pause(self.name, pause)
 
     def bookmark(self, **values: int | str | dict[str, Any] | list[Any] | None) -> None:
         """Keep values in the STATE of this stream; None takes a value out.
@@ -142,10 +146,10 @@ class BronzeStream(Stream):
                     count += 1
                     yield record
                 ended = True
-        except Pause as pause:
-            self.tap.pause(self.name, pause)
         except TapError as error:
             self.tap.fail(self.name, error)
+        except RecursionError:
+            self.tap.fail(self.name, AnswerError("A record is nested too deeply to be written."))
         if write_messages:
             if self.full_table and ended and self.is_whole and count:
                 self._write_activate_version_message(self.tap.version)

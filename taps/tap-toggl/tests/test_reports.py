@@ -208,9 +208,13 @@ def test_an_empty_page_that_names_a_next_one_is_an_error(start: Start) -> None:
     assert "is empty, but names a next page" in (pipeline.run(HISTORY).failure or "")
 
 
+@pytest.mark.parametrize("refusal", ["402", "empty"])
 @pytest.mark.parametrize("reach", [365, 90])
-def test_reports_stop_at_the_reach_that_the_plan_tells(start: Start, reach: int) -> None:
+def test_reports_stop_at_the_reach_that_the_plan_tells(
+    start: Start, reach: int, refusal: str
+) -> None:
     pipeline = start(years=1.5, entries_per_day=1)
+    pipeline.toggl.retention_refusal = refusal
     pipeline.toggl.account.limit_history(reach)
     run = pipeline.run()
     assert {asked.status for asked in run.pages} == {200}

@@ -26,6 +26,8 @@ __all__ = ["TimeEntries"]
 DAY: Final = 86_400
 OLDEST: Final = 89 * DAY - 3600
 """Toggl refuses what is older than three months, which may be 89 days; an hour for the clocks."""
+EARLIEST: Final = 1970
+LATEST: Final = 9998
 CUT: Final = 1000
 """An answer of so many rows may have been cut without a word."""
 ROOM: Final = 900
@@ -87,7 +89,7 @@ class TimeEntries(TogglStream):
         if known < oldest:
             self._warn_of_gap(_day(known), _day(oldest))
         lookback: int = self.config["lookback_days"] * DAY
-        return max(int(known) - lookback, oldest)
+        return max(min(int(known), now) - lookback, oldest)
 
     def _warn_of_gap(self, first: date, last: date) -> None:
         """Tell what cannot be known any more."""
@@ -138,15 +140,18 @@ class TimeEntries(TogglStream):
 
     def _is_wanted(self, start: datetime) -> bool:
         """Tell whether an entry begins between the settings' dates."""
-        day = self.account.day(start)
         first, last = self.toggl.start, self.toggl.end
+        if first is None and last is None:
+            return True
+        day = self.account.day(start)
         return (first is None or day >= first) and (last is None or day <= last)
 
     def _note(self, row: Record, start: datetime | None) -> None:
         """Remember the day of a living entry."""
         if start is not None and not row.get("server_deleted_at"):
-            today = self.account.day(clock.now())
-            self.toggl.activity.note([str(self.account.day(start))], today)
+            # Days in UTC will do here: the person's zone may cost a request.
+            day = str(start.astimezone(UTC).date())
+            self.toggl.activity.note([day], clock.now().date())
 
 
 def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, int]]:
@@ -168,9 +173,11 @@ def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, in
 def _start(row: Record) -> datetime | None:
     """Return when an entry begins, None if it does not tell."""
     try:
-        return datetime.fromisoformat(row["start"])
+        found = datetime.fromisoformat(row["start"])
     except (KeyError, TypeError, ValueError):
         return None
+    # The year 1 is how Go writes that there is no time; no zone can be added to it.
+    return found if EARLIEST <= found.year <= LATEST else None
 
 
 def _served_at(answer: Answer, now: int) -> int:
