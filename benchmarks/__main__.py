@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 from importlib import import_module
@@ -20,6 +21,7 @@ from target_bronze_postgres.embedded import EmbeddedServer
 def main() -> None:
     """Read the command line, measure, tell; exit status 1 if a bar was missed."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the server would stay
     logging.disable()  # what the taps tell while their requests are counted
     DATA.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=DATA, prefix="run-") as folder:
@@ -35,6 +37,8 @@ def main() -> None:
             met = [_measure(bench, name, write=options.write) for name in options.only]
         except ChildError as error:
             sys.exit(f"Not measured: {error}")
+        except KeyboardInterrupt:
+            sys.exit("Stopped: nothing of what was under way is in the results")
         finally:
             server.stop()
     sys.exit(not all(met))

@@ -140,7 +140,7 @@ def test_a_kill_loses_and_doubles_nothing(
     assert contents(proxy.dsn) == clean
 
 
-TIMES = {
+TIMES: dict[str, Callable[[int], str | None]] = {
     "rising": lambda n: f"2025-01-01T00:00:{n:02}Z",
     "equal": lambda _: "2025-01-01T00:00:00Z",
     "missing": lambda _: None,
