@@ -156,6 +156,8 @@ def test_a_kill_in_the_middle(
         conn.execute("SELECT FROM bronze_ops.heads WHERE stream = 'users' FOR UPDATE")
         process = subprocess.Popen([*command, "rebuild-heads"])
         eventually(lambda: waiting(query))
+        with pytest.raises(psycopg.errors.LockNotAvailable):  # nobody writes rows meanwhile
+            query("SET lock_timeout = 100; DELETE FROM bronze_x")
         process.kill()
         process.wait()
     eventually(lambda: not waiting(query))
