@@ -10,7 +10,8 @@ import os
 import tarfile
 import threading
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import pyrage  # type: ignore[import-untyped] # it has no types
 
@@ -60,18 +61,26 @@ def decrypting(file: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
         ValueError: The file is damaged.
     """
     key, size = _open(file)
+    identity = _unlocked(key, passphrase)
+    body = _Part(file, size)
+    with _from(lambda sink: pyrage.decrypt_io(body, sink, [identity])) as source:
+        yield source
+
+
+@lru_cache(maxsize=1)
+def _unlocked(key: bytes, passphrase: str) -> Any:
+    """Return the identity that a key holds; it takes a second on purpose, so it is kept.
+
+    Raises:
+        BackupError: The passphrase is another one.
+    """
     try:
-        identity = pyrage.x25519.Identity.from_str(
-            pyrage.passphrase.decrypt(key, passphrase).decode()
-        )
+        return pyrage.x25519.Identity.from_str(pyrage.passphrase.decrypt(key, passphrase).decode())
     except pyrage.DecryptError as error:
         raise BackupError(
             "the passphrase is not that of the backup, or the backup is damaged: nothing was "
             "changed"
         ) from error
-    body = _Part(file, size)
-    with _from(lambda sink: pyrage.decrypt_io(body, sink, [identity])) as source:
-        yield source
 
 
 class _Part:
