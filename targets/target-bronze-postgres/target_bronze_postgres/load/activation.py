@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from target_bronze_postgres.load import copytext
@@ -56,14 +57,18 @@ _BURY = """
         INSERT INTO {table} ({columns})
         SELECT {values} FROM {table} AS b
         JOIN gone AS g ON b.id = g.id AND b.partition_key = g.partition_key
-        RETURNING id
+        RETURNING id, validation_status
+    ), headed AS (
+        UPDATE bronze_ops.heads AS h
+        SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true,
+            loader_id = %(loader_id)s,
+            extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
+        FROM gone AS g JOIN buried ON buried.id = g.new_id
+        WHERE h.lineage_hash = g.lineage_hash
     )
-    UPDATE bronze_ops.heads AS h
-    SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true,
-        loader_id = %(loader_id)s,
-        extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
-    FROM gone AS g JOIN buried ON buried.id = g.new_id
-    WHERE h.lineage_hash = g.lineage_hash
+    SELECT count(*) AS count, count(*) FILTER (WHERE validation_status = 'invalid') AS invalid,
+           count(*) FILTER (WHERE validation_status = 'warning') AS warnings
+    FROM buried
 """
 _OTHER_VERSION = "seen_version IS DISTINCT FROM %(version)s"
 _NAMED = "lineage_hash = ANY (%(lineages)s)"
@@ -72,7 +77,9 @@ _COUNT = """
         UPDATE bronze_ops.streams SET rows = rows + %(count)s, versions = versions + %(count)s
         WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
     )
-    UPDATE bronze_ops.runs SET tombstones = tombstones + %(count)s
+    UPDATE bronze_ops.runs
+    SET tombstones = tombstones + %(count)s, invalid = invalid + %(invalid)s,
+        warnings = warnings + %(warnings)s
     WHERE loader_id = %(loader_id)s
       AND source = %(source)s AND account = %(account)s AND stream = %(stream)s
 """
@@ -150,10 +157,12 @@ def _timestamp(extracted: int | None) -> str | None:
 def _bury(
     conn: Connection, table: tuple[str, str], condition: LiteralString, parameters: dict[str, Any]
 ) -> int:
-    count = conn.execute(_statement(table, condition), parameters).rowcount
-    if count:
-        conn.execute(_COUNT, {**parameters, "count": count})
-    return count
+    statement = _statement(table, condition)
+    with conn.cursor(row_factory=dict_row) as cursor:
+        written = cursor.execute(statement, parameters).fetchone() or {"count": 0}
+    if written["count"]:
+        conn.execute(_COUNT, {**parameters, **written})
+    return int(written["count"])
 
 
 def _statement(table: tuple[str, str], condition: LiteralString) -> sql.Composed:
