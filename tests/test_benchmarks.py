@@ -53,6 +53,8 @@ def test_a_small_go_of_loads_and_queries() -> None:
     rows = small("loader", "queries")
     assert "0 rows" in rows["rows that the same input adds"]
     assert "300 rows, 2 clients, 10 answers" in rows["p95: days covered"]
+    assert {f"p95: bronze serve, {path}" for path in ("/", "/health", "/metrics")} <= set(rows)
+    assert " yes" in rows["scans of bronze tables meanwhile"]
 
 
 @pytest.mark.extra  # for their length

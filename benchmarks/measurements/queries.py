@@ -1,4 +1,4 @@
-"""The queries of the README on many rows, with several clients at once."""
+"""The queries of the README, and `bronze serve`, on many rows, with several clients at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 import psycopg
 
+from benchmarks import serve
 from benchmarks.figures import Figure, below
 from benchmarks.tap_output import entries
 
@@ -57,7 +58,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
     """,
     "what is odd or invalid, and why": """
         SELECT lineage_id, version, validation_status, error_message
-        FROM bronze_toggl WHERE validation_status <> 'valid' ORDER BY ingested_at, id
+        FROM bronze_toggl WHERE validation_status IN ('warning', 'invalid') ORDER BY ingested_at, id
     """,
     "days covered": """
         SELECT day, records FROM bronze_ops.days
@@ -81,6 +82,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
         times = _ask(dsn, query, bench.clients)
         note = f"{rows:,} rows, {bench.clients} clients, {len(times)} answers"
         yield percentile_of(name, times, 2.0, note)
+    bench.say("queries: bronze serve")
+    yield from serve.figures(dsn, bench.clients)
     bench.drop_database("queries")
 
 

@@ -80,12 +80,25 @@ class BronzeTap(Tap):
         if self.failures:
             raise click.ClickException("\n".join(dict.fromkeys(self.failures)))
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the STATE of the last run, but for the days that were asked for in it.
+
+        A target has taken those in; another one, which it is handed to, has not got their records.
+        """
+        super().load_state(state)
+        for bookmark in self.state.get("bookmarks", {}).values():
+            bookmark.pop("asked", None)
+
     def parameters(self) -> dict[str, Any]:
-        """Return the settings of this run without secrets, as JSON values."""
+        """Return the settings of this run without secrets, as JSON values.
+
+        Values for stream maps may be secret, such as the salt of a hash.
+        """
         return {
             name: str(value) if isinstance(value, (float, Decimal)) else value
             for name, value in self.config.items()
-            if not self.config_jsonschema["properties"].get(name, {}).get("secret")
+            if name != "stream_map_config"
+            and not self.config_jsonschema["properties"].get(name, {}).get("secret")
         }
 
     @classmethod

@@ -64,6 +64,7 @@ PLACE: Final = _object(
         "ended": TEXT,
         "newest_at": NUMBER,
         "edge": NUMBER,
+        "asked": _list(_list(DAY)),
     }
 ) | {"dependencies": {"newest_at": ["oldest"], "ended": ["oldest"]}}
 PAGE_SIZE: Final = _object(

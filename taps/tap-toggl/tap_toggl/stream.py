@@ -14,13 +14,14 @@ from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
 from . import __name__ as package
+from .coverage import joined
 from .errors import AnswerError, Pause, TapError
 from .messages import BronzeRecordMessage, BronzeSchemaMessage
 from .redaction import without
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
@@ -120,6 +121,15 @@ class BronzeStream(Stream):
             else:
                 self.stream_state[name] = value
         self.state_manager.is_flushed = False
+
+    def note_asked(self, first: date, last: date) -> None:
+        """Keep in the STATE that these days were asked for in this run, both included.
+
+        It is called when all records of these days were yielded, and only for days that are over:
+        then one without a record is an empty day.
+        """
+        asked = joined(self.stream_state.get("asked", []), [(str(first), str(last))])
+        self.bookmark(asked=asked or None)
 
     def emit_state(self) -> None:
         """Write a STATE: every record that was yielded so far has been written before it."""

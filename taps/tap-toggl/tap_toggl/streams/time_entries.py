@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from math import ceil
@@ -59,7 +59,8 @@ class TimeEntries(TogglStream):
 
     def _changed(self, now: int) -> Iterator[Record]:
         """Yield what changed since the last run, and what of it may have been cut off."""
-        answer = self._ask(since=str(self._since(now)))
+        since = self._since(now)
+        answer = self._ask(since=str(since))
         found = rows(answer)
         yield from found
         if len(found) >= CUT:
@@ -68,6 +69,9 @@ class TimeEntries(TogglStream):
             for begin, end in _ranges(found, now - OLDEST, now + AHEAD * DAY):
                 changed = self._between(begin, end)
                 yield from (row for row in changed if known.get(row.get("id")) != row)
+        # Where there is no gap, the last run has asked for what lies before on the first day.
+        is_whole = self.stream_state.get("changed_at", 0) >= now - OLDEST
+        self._note_days(since, now, is_whole=is_whole)
         self.bookmark(changed_at=_served_at(answer, now))
 
     def _bounded(self, now: int) -> Iterator[Record]:
@@ -79,6 +83,21 @@ class TimeEntries(TogglStream):
             end = min(end, self.account.midnight(self.toggl.end) + DAY + 2 * 3600)
         if begin < end:
             yield from self._between(begin, end)
+            self._note_days(begin, end, is_whole=False)
+
+    def _note_days(self, begin: int, end: int, *, is_whole: bool) -> None:
+        """Note the days on which all entries that began have been told.
+
+        Args:
+            begin: From when on, in seconds since 1970.
+            end: Until when.
+            is_whole: Whether the first day is whole.
+        """
+        # UTC will do: the person's zone may cost a request.
+        first = _day(begin) + timedelta(days=not is_whole)
+        last = min(_day(end), _day(clock.seconds())) - timedelta(days=1)
+        earliest, latest = self.toggl.start or first, self.toggl.end or last
+        self.note_asked(max(first, earliest), min(last, latest))
 
     def _since(self, now: int) -> int:
         """Return from when on changes are asked for; warn if that leaves a gap."""

@@ -46,6 +46,7 @@ class Batch:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     ahead: HeadsAhead | None = None
+    asked: dict[StreamKey, str] = field(default_factory=dict)
 
     def add(self, item: Item, now: datetime) -> None:
         """Add a record, read at ``now``."""
@@ -63,6 +64,11 @@ class Batch:
             self.states.append(state)
         if len(self.states) > _MAX_STATES or sum(map(len, self.states)) > _MAX_STATE_BYTES:
             del self.states[:-1]
+
+    def add_asked(self, stream: Stream, days: str) -> None:
+        """Add days that a stream's source was asked for, as a literal of DATEMULTIRANGE."""
+        self.add_stream(stream)
+        self.asked[stream.key] = days
 
     def add_stream(self, stream: Stream) -> None:
         """Note that a stream is part of the run, even if no record of it comes."""

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 _STREAM = """
     INSERT INTO bronze_ops.streams AS s (
         source, account, stream, schema, key_properties, provenance, first_seen, last_seen,
-        unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation
+        unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation,
+        asked
     ) VALUES (
         %(source)s, %(account)s, %(stream)s, %(schema)s, %(key_properties)s, %(provenance)s,
-        now(), now(), %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1
+        now(), now(), %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1,
+        %(asked)s::datemultirange
     )
     ON CONFLICT (source, account, stream) DO UPDATE SET
         schema = excluded.schema,
@@ -45,7 +47,8 @@ _STREAM = """
         versions = s.versions + excluded.versions,
         first_source_timestamp = least(s.first_source_timestamp, excluded.first_source_timestamp),
         last_source_timestamp = greatest(s.last_source_timestamp, excluded.last_source_timestamp),
-        generation = s.generation + 1
+        generation = s.generation + 1,
+        asked = s.asked + excluded.asked
     RETURNING generation
 """
 _KEPT_NAMES = 1_000
@@ -119,14 +122,17 @@ def record_batch(
     for key, stream in sorted(batch.streams.items()):
         # The SCHEMA of a stream may have changed within the batch.
         written = [row for other in rows if other.key == key for row in rows[other]]
-        generations[key] = _record_stream(conn, stream, decisions, written)
+        asked = batch.asked.get(key, "{}")
+        generations[key] = _record_stream(conn, stream, decisions, written, asked)
         _record_run(conn, run, batch, stream, decisions)
         _record_days(conn, key, written)
     _record_letters(conn, run, decisions)
     return generations
 
 
-def _record_stream(conn: Connection, stream: Stream, decisions: Decisions, rows: list[Row]) -> int:
+def _record_stream(
+    conn: Connection, stream: Stream, decisions: Decisions, rows: list[Row], asked: str
+) -> int:
     times = [row.source_timestamp for row in rows if row.source_timestamp is not None]
     parameters = {
         **_names(stream.key),
@@ -139,6 +145,7 @@ def _record_stream(conn: Connection, stream: Stream, decisions: Decisions, rows:
         "versions": sum(row.version > 1 for row in rows),
         "first": min(times, default=None),
         "last": max(times, default=None),
+        "asked": asked,
     }
     row = conn.execute(_STREAM, parameters).fetchone()
     return row[0] if row else 0
