@@ -8,6 +8,7 @@ and a line says so.
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,18 +40,27 @@ class Peer:
 
     Attributes:
         name: That of its file of requirements.
-        how: The settings that make it append, as fast as it can.
+        how: The way in which it loads.
         start: Loads messages with the programs of an environment into a database.
+        keyless: Whether it is given a SCHEMA without keys, so that it appends.
+        counts: Whether it is one of those that the bar is about.
     """
 
     name: str
     how: str
     start: Start
+    keyless: bool = True
+    counts: bool = True
 
     @property
     def requirement(self) -> str:
         """Package and version."""
         return (FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").strip()
+
+    @property
+    def what(self) -> str:
+        """What it is called in the table."""
+        return f"{self.requirement}, {self.how}"
 
 
 def _parts(dsn: str, names: Mapping[str, str]) -> dict[str, Any]:
@@ -68,12 +78,15 @@ def _meltanolabs(bench: Bench, programs: Path, dsn: str, messages: Path) -> Done
     return _singer(bench, programs / "target-postgres", settings, messages)
 
 
-def _pipelinewise(bench: Bench, programs: Path, dsn: str, messages: Path) -> Done:
+def _pipelinewise(bench: Bench, programs: Path, dsn: str, messages: Path, **more: Any) -> Done:
     names = {"host": "host", "port": "port", "user": "user", "password": "password"}
     parts = _parts(dsn, names | {"dbname": "dbname"})
-    settings = parts | {"port": int(parts["port"]), "primary_key_required": False}
-    settings["default_target_schema"] = "public"
+    settings = parts | {"port": int(parts["port"]), "default_target_schema": "public"} | more
     return _singer(bench, programs / "target-postgres", settings, messages)
+
+
+def _pipelinewise_keyless(bench: Bench, programs: Path, dsn: str, messages: Path) -> Done:
+    return _pipelinewise(bench, programs, dsn, messages, primary_key_required=False)
 
 
 def _singer(bench: Bench, program: Path, settings: dict[str, Any], messages: Path) -> Done:
@@ -99,8 +112,9 @@ def _dlt(bench: Bench, programs: Path, dsn: str, messages: Path) -> Done:
 
 
 PEERS: Final = (
-    Peer("meltanolabs", "use_copy, keyless so that it appends", _meltanolabs),
-    Peer("pipelinewise", "keyless so that it appends", _pipelinewise),
+    Peer("meltanolabs", "append, use_copy", _meltanolabs),
+    Peer("pipelinewise", "its defaults", _pipelinewise, keyless=False),
+    Peer("pipelinewise", "append", _pipelinewise_keyless, counts=False),
     Peer("dlt", "append, CSV by COPY", _dlt),
 )
 
@@ -108,9 +122,9 @@ PEERS: Final = (
 def measure(bench: Bench) -> Iterator[Figure]:
     """Alternate the target and the others, each into a database of its own that is empty."""
     messages = entries(bench.rows)
-    without_keys = keyless(messages)
+    keyless(messages)  # made before the clock runs
     ready, missing = _installed(bench)
-    target, others = [], {peer.name: list[float]() for peer in ready}
+    target, others = [], {peer: list[float]() for peer in ready}
     dsn = bench.fresh_database("target")
     bench.load(dsn, messages)  # makes the partitions
     for number in range(bench.runs):
@@ -119,26 +133,36 @@ def measure(bench: Bench) -> Iterator[Figure]:
         target.append(bench.load(dsn, messages).seconds)
         for peer, programs in list(ready.items()):
             try:
-                others[peer.name].append(_timed(bench, peer, programs, without_keys))
+                others[peer].append(_timed(bench, peer, programs, messages))
             except ChildError as error:
-                del ready[peer], others[peer.name]
-                missing.append(Figure(peer.requirement, None, "s", note=_short(error)))
+                del ready[peer], others[peer]
+                missing.append(Figure(peer.what, None, "s", note=_short(error)))
     bench.drop_database("target")
     yield median_of("target-bronze-postgres", target, "s", note="every version, every column")
-    for peer in ready:
-        yield median_of(peer.requirement, others[peer.name], "s", note=peer.how)
+    for peer, times in others.items():
+        note = "without a key" if peer.keyless else "with a key"
+        yield median_of(peer.what, times, "s", note=note)
     yield from missing
+    yield from _compared(target, others)
+
+
+def _compared(target: list[float], others: dict[Peer, list[float]]) -> Iterator[Figure]:
+    for peer, times in others.items():
+        if not peer.counts:
+            yield ratio_of(f"{peer.name}, {peer.how} / target-bronze-postgres", times, target)
+    counted = [times for peer, times in others.items() if peer.counts]
     name, bar = "the fastest other / target-bronze-postgres", at_least(2.2)
-    if not others:
+    if not counted:
         yield Figure(name, None, "times", bar=bar, note="no other could be run")
         return
-    fastest = min(others.values(), key=lambda times: sorted(times)[len(times) // 2])
+    fastest = min(counted, key=statistics.median)
     yield ratio_of(name, fastest, target, bar)
 
 
 def _timed(bench: Bench, peer: Peer, programs: Path, messages: Path) -> float:
     dsn = bench.fresh_database("peer")
-    seconds = peer.start(bench, programs, dsn, messages).seconds
+    given = keyless(messages) if peer.keyless else messages
+    seconds = peer.start(bench, programs, dsn, given).seconds
     try:
         stored = bench.ask(dsn, _COUNT.get(peer.name, _COUNT[""]))
     except psycopg.Error as error:
@@ -163,8 +187,8 @@ def _installed(bench: Bench) -> tuple[dict[Peer, Path], list[Figure]]:
             ready[peer] = _environment(bench, peer)
         except ChildError as error:
             note = f"not installed: {_short(error)}"
-            bench.say(f"peers: {peer.requirement} is left out, {note}")
-            missing.append(Figure(peer.requirement, None, "s", note=note))
+            bench.say(f"peers: {peer.what} is left out, {note}")
+            missing.append(Figure(peer.what, None, "s", note=note))
     return ready, missing
 
 
