@@ -1,16 +1,25 @@
-"""What can be done before a batch's transaction: looking heads up, preparing rows, partitions.
+"""What can be done before a batch's transaction: nearly all of it but the writing.
 
 It runs on the reader's thread and on a connection of its own, while the writer writes the batch
-before. The writer checks under its locks whether what was found here still holds.
+before. Heads are looked up, and what the batches on their way will have made of them is laid over
+them; against these the batch is decided and encoded. The writer checks under its locks that nobody
+else has written since; if someone has, it decides anew.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
+from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg import sql
 
 from target_bronze_postgres.load import heads
-from target_bronze_postgres.load.decisions import is_same_bytes
+from target_bronze_postgres.load.decisions import Decider, History, is_same_bytes, wanted_history
+from target_bronze_postgres.load.rows import Ids, new_ids
+from target_bronze_postgres.load.tables import identifier
+from target_bronze_postgres.record.times import since_2000
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,24 +27,55 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.load.batch import Batch
+    from target_bronze_postgres.load.decisions import Plan
+    from target_bronze_postgres.load.heads import Heads
+    from target_bronze_postgres.load.item import Item
     from target_bronze_postgres.load.prepare import Preparer
+    from target_bronze_postgres.load.rows import Table
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.session import Session
-    from target_bronze_postgres.load.stream import Stream
+    from target_bronze_postgres.load.stream import Stream, StreamKey
     from target_bronze_postgres.load.tables import Tables
+    from target_bronze_postgres.load.versions import Head, Place
 
     Connection = psycopg.Connection[Any]
 
+_KEPT_BATCHES = 4
+"""More than can be on their way: one waits, one is written, one is being planned."""
+
+_HISTORY = """
+    SELECT lineage_id, metadata->>'content_hash', coalesce((metadata->>'deleted')::boolean, false)
+    FROM {} WHERE lineage_id = ANY (%b)
+"""
+_PLACE = """
+    SELECT source_timestamp, metadata->>'partition_by'
+    FROM {} WHERE id = %s AND partition_key = DATE '2000-01-01' + %s
+"""
+
+
+class Planned(NamedTuple):
+    """What a batch on its way will leave: generations, and heads, None where they are not known."""
+
+    generations: dict[StreamKey, int]
+    heads: dict[StreamKey, Heads] | None
+
 
 class LookAhead:
-    """Prepares batches for the writer."""
+    """Plans batches for the writer.
+
+    ``epoch`` grows when plans begin anew, built upon nothing but what is committed: where one plan
+    of an epoch did not hold, those after it do not either.
+    """
 
     def __init__(self, run: Run, session: Session, tables: Tables, preparer: Preparer) -> None:
         """Look up and make tables on ``session``."""
         self._run = run
         self._session = session
         self._tables = tables
-        self.preparer = preparer
+        self._preparer = preparer
+        self._planned: deque[Planned] = deque(maxlen=_KEPT_BATCHES)
+        self._ids = Ids(self._new_ids)
+        self.epoch = 0
 
     def open_stream(self, stream: Stream) -> None:
         """Make the table of a stream's source, if it is the first one."""
@@ -44,31 +84,133 @@ class LookAhead:
             lambda conn: self._tables.table(conn, source, raw_index)
         )
 
-    def prepare(self, batch: Batch) -> None:
-        """Prepare the records that are not, byte for byte, what their head came as."""
-        self.preparer.refresh_day()
+    def begin_epoch(self) -> None:
+        """Plan anew; call it when no batch is on its way."""
+        self._planned.clear()
+        self.epoch += 1
+
+    def prepare(self, batch: Batch) -> bool:
+        """Plan a batch, and make the partitions that it needs.
+
+        Returns:
+            Whether it could be planned. It always can when no batch is on its way.
+        """
+        self._preparer.refresh_day()
         for item in batch.items:
             if not item.lineage_hash:  # no key: the content is the identity
-                self.preparer.prepare(item)
-        batch.ahead = self._session.transact(lambda conn: self._look_up(conn, batch))
-        known = batch.ahead.heads
-        for item in batch.items:
-            head = known.get(item.lineage_hash)
-            if head is None or not is_same_bytes(item, head):
-                self.preparer.prepare(item)
-        self.make_partitions(
-            (item.stream, item.prepared.partition_key) for item in batch.items if item.prepared
-        )
+                self._preparer.prepare(item)
+        seen, known = self._session.transact(lambda conn: self._look_up(conn, batch))
+        base = {key: max(count, self._expected(key)) for key, count in seen.items()}
+        plan = self._plan(batch, seen, base, known)
+        if plan is None:
+            return False
+        batch.plan, batch.base, batch.epoch = plan, base, self.epoch
+        after = {key: count + 1 for key, count in base.items()}
+        # What an activation buries is not among the heads of the plan.
+        self._planned.append(Planned(after, None if batch.activation else plan.heads))
+        self.make_partitions(plan, batch.streams.values())
+        return True
 
-    def make_partitions(self, days: Iterable[tuple[Stream, str]]) -> None:
-        """Make the partitions that hold these days of these streams."""
-        months = {(stream.key.source, day[:7]) for stream, day in days}
+    def _plan(
+        self, batch: Batch, seen: dict[StreamKey, int], base: dict[StreamKey, int], known: Heads
+    ) -> Plan | None:
+        if (overlay := self._overlay(batch, seen, base)) is None:
+            return None
+        known.update(overlay)
+        wanted = wanted_history(known, batch.items)
+        for lineages in wanted.values():
+            if not overlay.keys().isdisjoint(lineages.values()):
+                return None  # part of their history is still on its way
+        history = self._session.transact(lambda conn: read_history(conn, wanted)) if wanted else {}
+        for table, count in possible_rows(known, batch.items).items():
+            self._ids.reserve(table, count)
+        prepare = self._preparer.prepare
+        return Decider(known, history, prepare, self._ids, self._place).run(batch.items)
+
+    def _expected(self, key: StreamKey) -> int:
+        return max((planned.generations.get(key, 0) for planned in self._planned), default=0)
+
+    def _overlay(
+        self, batch: Batch, seen: dict[StreamKey, int], base: dict[StreamKey, int]
+    ) -> Heads | None:
+        """Return the heads that batches on their way will have written, None where not known."""
+        overlay: Heads = {}
+        wanted = {item.lineage_hash for item in batch.items}
+        for key, count in seen.items():
+            coming = [p.heads for p in self._planned if p.generations.get(key, 0) > count]
+            if len(coming) != base[key] - count:
+                return None
+            for heads_of_streams in coming:
+                if heads_of_streams is None:
+                    return None
+                changed = heads_of_streams.get(key, {})
+                overlay.update((lineage, changed[lineage]) for lineage in wanted & changed.keys())
+        return overlay
+
+    def _look_up(self, conn: Connection, batch: Batch) -> tuple[dict[StreamKey, int], Heads]:
+        # The counts first: what is committed in between is seen twice, not missed.
+        counts = heads.generations(conn, batch.streams)
+        return counts, heads.read(conn, self._run.loader_id, _lineages(batch))
+
+    def _new_ids(self, table: Table, count: int) -> list[int]:
+        return self._session.transact(lambda conn: new_ids(conn, table, count))
+
+    def _place(self, table: Table, head: Head) -> Place:
+        return self._session.transact(lambda conn: read_place(conn, table, head))
+
+    def make_partitions(self, plan: Plan, streams: Iterable[Stream]) -> None:
+        """Make the partitions that the rows of a plan need."""
+        months = {
+            (stream.key.source, month)
+            for stream in streams
+            for month in plan.rows.get(stream.table, ())
+        }
         for source, month in sorted(self._tables.missing(months)):
             make = partial(self._tables.make_partition, source=source, month=month)
             self._session.transact(make)
 
-    def _look_up(self, conn: Connection, batch: Batch) -> heads.HeadsAhead:
-        # The counts first: what is committed in between is seen twice, not missed.
-        counts = heads.generations(conn, batch.streams)
-        hashes = {item.lineage_hash for item in batch.items if item.lineage_hash}
-        return heads.HeadsAhead(heads.read(conn, self._run.loader_id, hashes), counts)
+    def decide_now(self, conn: Connection, batch: Batch) -> Plan:
+        """Plan a batch within its own transaction, which has the locks: no one else writes."""
+        known = heads.read(conn, self._run.loader_id, _lineages(batch))
+        history = read_history(conn, wanted_history(known, batch.items))
+        ids = Ids(partial(new_ids, conn))
+        for table, count in possible_rows(known, batch.items).items():
+            ids.reserve(table, count)
+        prepare, place = self._preparer.prepare, partial(read_place, conn)
+        plan = Decider(known, history, prepare, ids, place).run(batch.items)
+        self.make_partitions(plan, batch.streams.values())
+        return plan
+
+
+def _lineages(batch: Batch) -> set[bytes]:
+    return {item.lineage_hash for item in batch.items if item.lineage_hash}
+
+
+def possible_rows(known: Heads, items: list[Item]) -> Counter[Table]:
+    """Return how many rows items can become at most, by table."""
+    counts: Counter[Table] = Counter()
+    for item in items:
+        head = known.get(item.lineage_hash)
+        if head is None or not is_same_bytes(item, head):
+            counts[item.origin.stream.table] += 1
+    return counts
+
+
+def read_history(conn: Connection, wanted: dict[Table, dict[str, bytes]]) -> History:
+    """Return the contents that lineages have had."""
+    history: History = defaultdict(set)
+    for table, lineages in wanted.items():
+        query = sql.SQL(_HISTORY).format(identifier(table))
+        for lineage_id, content_hash, deleted in conn.execute(query, (list(lineages),)):
+            content = bytes.fromhex(content_hash.partition(":")[2]), deleted
+            history[lineages[lineage_id]].add(content)
+    return history
+
+
+def read_place(conn: Connection, table: Table, head: Head) -> Place:
+    """Return the source timestamp of a head's row, and what its partition is chosen by."""
+    query = sql.SQL(_PLACE).format(identifier(table))
+    if (found := conn.execute(query, (head.id, head.day)).fetchone()) is None:
+        return None, None
+    timestamp, by = found
+    return None if timestamp is None else since_2000(timestamp.replace(tzinfo=UTC)), by

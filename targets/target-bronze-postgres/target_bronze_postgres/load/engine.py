@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.load.decisions import Tally
+    from target_bronze_postgres.load.item import Origin
     from target_bronze_postgres.load.mapping import StreamMaps
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.stream import Seen, Stream, StreamKey
@@ -122,6 +122,10 @@ class Engine:
         self._streams: dict[str, Stream] = {}
         self._seen: dict[StreamKey, Seen] = {}
         self._batch = Batch()
+        self._batch_rows = run.settings.batch_size_rows
+        self._batch_bytes = run.settings.batch_size_bytes
+        # What the latest record of the batch came with.
+        self._origin: Origin | None = None
         self._lines = 0
         self.counter: Counter[str] = Counter()
 
@@ -187,12 +191,19 @@ class Engine:
         return min(max(0.0, ends - time.monotonic()), _LONGEST_WAIT)
 
     def _flush(self) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch, self._origin = self._batch, Batch(), None
         if batch.is_empty:
             return
-        if batch.items:
-            self._ahead.prepare(batch)
+        if batch.streams:
+            self._plan(batch)
         self._writer.submit(batch)
+
+    def _plan(self, batch: Batch) -> None:
+        if self._writer.is_astray or not self._ahead.prepare(batch):
+            # Not upon what batches on their way will leave, but upon what they have left.
+            self._writer.wait()
+            self._ahead.begin_epoch()
+            self._ahead.prepare(batch)
 
     def _handle_line(self, line: bytes) -> None:
         if (read := read_line(line)) is None:
@@ -237,15 +248,26 @@ class Engine:
                 self._add(line, message, repairs, found)
             return
         for mapped in records:
-            self._add(line, mapped, repairs, self._stream(mapped))
+            # An expression can make NUL of what has none.
+            raw, new = repair.repair(bytes(mapped.record))
+            mapped.record = Raw(raw)
+            self._add(line, mapped, tuple(sorted({*repairs, *new})), self._stream(mapped))
 
     def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
         item = self._items.read(line, message, repairs, stream)
-        stream.seen.note(item.version, item.extracted, item.provenance)
-        batch, settings = self._batch, self._run.settings
-        batch.add(item, datetime.now(UTC))
-        if len(batch.items) >= settings.batch_size_rows or batch.size >= settings.batch_size_bytes:
+        if item.origin is not self._origin:
+            self._enter(item.origin)
+        batch = self._batch
+        batch.add(item)
+        if len(batch.items) >= self._batch_rows or batch.size >= self._batch_bytes:
             self._flush()
+
+    def _enter(self, origin: Origin) -> None:
+        """Note what is the same for all records of a response, and once more in each batch."""
+        self._origin = origin
+        stream = origin.stream
+        stream.seen.note(origin.version, origin.extracted, origin.provenance)
+        self._batch.add_stream(stream)
 
     def _handle_schema(self, message: Message) -> None:
         if message.stream is None:
@@ -255,6 +277,7 @@ class Engine:
             opened = stream.build(schema, self._run)
             opened.seen = self._seen.setdefault(opened.key, opened.seen)
             opened.seen.since_schema.clear()
+            self._origin = None
             self._ahead.open_stream(opened)
             self._streams[opened.name] = opened
             self._batch.add_stream(opened)

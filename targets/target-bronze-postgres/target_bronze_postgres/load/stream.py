@@ -72,6 +72,7 @@ class Stream:
     schema: Any
     key_reader: identity.KeyReader
     lineage_prefix: str
+    encoded_prefix: bytes
     parent_prefix: str | None
     parent_key: list[Pointer]
     source_timestamp: Pointer | None
@@ -83,6 +84,7 @@ class Stream:
     constants: bytes
     raw_salt: bytes
     table: tuple[str, str] = ("", "")
+    sound: dict[tuple[tuple[int, int, int], bool], bytes] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
 
     @property
@@ -123,13 +125,15 @@ def build(message: Message, run: Run) -> Stream:
     account = known.account or run.settings.account
     _check_lengths(source=source, account=account, stream=name)
     timestamp, form = _timestamp(known, bookmarks)
+    prefix = identity.lineage_prefix(source, account, name)
     return Stream(
         name=name,
         key=StreamKey(repair.text(source), repair.text(account), repair.text(name)),
         provenance=known,
         schema=schema,
         key_reader=identity.KeyReader(keys),
-        lineage_prefix=identity.lineage_prefix(source, account, name),
+        lineage_prefix=prefix,
+        encoded_prefix=prefix.encode(),
         parent_prefix=(
             identity.lineage_prefix(known.parent.source or source, account, known.parent.stream)
             if known.parent

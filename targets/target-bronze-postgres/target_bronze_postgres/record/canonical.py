@@ -104,10 +104,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Unstorable("not_a_number", f"{name} is no JSON number")
 
 
-def is_too_deep(raw: bytes) -> bool:
+def is_too_deep(raw: bytes | msgspec.Raw) -> bool:
     """Tell whether a JSON text nests deeper than every supported Python decodes and encodes."""
     if len(raw) <= 2 * limits.JSON_DEPTH:
         return False
+    raw = bytes(raw)
     brackets = raw.count(b"[") + raw.count(b"{")
     return brackets > limits.JSON_DEPTH and depth(raw) > limits.JSON_DEPTH
 
