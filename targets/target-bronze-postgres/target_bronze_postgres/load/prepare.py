@@ -9,7 +9,7 @@ from target_bronze_postgres.db import limits
 from target_bronze_postgres.load import columns, copybinary
 from target_bronze_postgres.load.copybinary import pack_length
 from target_bronze_postgres.load.item import Item, Letter, Prepared
-from target_bronze_postgres.record import canonical, identity, quality, times
+from target_bronze_postgres.record import canonical, identity, large, quality, times
 from target_bronze_postgres.record.canonical import Unstorable
 from target_bronze_postgres.record.pointer import MISSING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.stream import Stream
 
 _REPAIRED = {
     "nul": "NUL, which PostgreSQL cannot hold, was replaced by U+FFFD",
@@ -54,11 +55,8 @@ class Preparer:
         return item.prepared
 
     def _prepared(self, item: Item) -> Prepared:
-        record, stream = _decode(item.raw), item.origin.stream
-        content = record
-        for pointer in stream.volatile:
-            content = pointer.without(content)
-        content_hash = canonical.content_hash(content)
+        stream = item.origin.stream
+        record, content_hash = _decode(item.raw, stream)
         if not item.lineage_id:
             _identify(item, record, content_hash)
         deleted = _deleted_at(item, record)
@@ -116,14 +114,22 @@ class Preparer:
         return found
 
 
-def _decode(raw: bytes | Raw) -> Any:
+def _decode(raw: bytes | Raw, stream: Stream) -> tuple[Any, bytes]:
+    """Return a record and its content hash; what is large in it may be empty if nobody asks."""
     if len(raw) > limits.JSONB_BYTES:
         raise Unstorable(
             "too_big", f"the record has {len(raw)} bytes, JSONB holds {limits.JSONB_BYTES}"
         )
     if canonical.is_too_deep(raw):
         raise Unstorable("too_deep", f"the record is deeper than {limits.JSON_DEPTH} levels")
-    return canonical.decode(raw)
+    if len(raw) > large.LARGE and not stream.volatile:
+        found = large.read(raw, stream.looks_into)
+        if found is not None:
+            return found
+    record = content = canonical.decode(raw)
+    for pointer in stream.volatile:
+        content = pointer.without(content)
+    return record, canonical.content_hash(content)
 
 
 def _identify(item: Item, record: Any, content_hash: bytes) -> None:

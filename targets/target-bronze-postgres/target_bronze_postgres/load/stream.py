@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_bronze_postgres.db import limits
 from target_bronze_postgres.errors import InputError, SettingsError
 from target_bronze_postgres.load import columns
-from target_bronze_postgres.record import identity, provenance, repair, times
+from target_bronze_postgres.record import identity, large, provenance, repair, times
 from target_bronze_postgres.record.canonical import Unstorable, decode
 from target_bronze_postgres.record.pointer import Pointer
 from target_bronze_postgres.record.validation import Validator, known_fields
@@ -91,6 +91,15 @@ class Stream:
     def key_properties(self) -> tuple[str, ...]:
         """Names of the top-level members that make a record's key; none for a keyless stream."""
         return self.key_reader.key_properties
+
+    def looks_into(self, member: str) -> bool:
+        """Tell whether anything but the content hash depends on what is within a member."""
+        pointers = (self.source_timestamp, self.deleted, *self.parent_key)
+        return (
+            any(pointer is not None and pointer.first == member for pointer in pointers)
+            or member in self.key_properties
+            or (self.validator is not None and not large.says_nothing_within(self.schema, member))
+        )
 
     def is_closed_by(self, version: int) -> bool:
         """Tell whether an ACTIVATE_VERSION that comes now ends the list of all records.
