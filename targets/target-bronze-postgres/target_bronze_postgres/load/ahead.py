@@ -124,8 +124,9 @@ class LookAhead:
         history = self._session.transact(lambda conn: read_history(conn, wanted)) if wanted else {}
         for table, count in possible_rows(known, batch.items).items():
             self._ids.reserve(table, count)
-        prepare = self._preparer.prepare
-        return Decider(known, history, prepare, self._ids, self._place).run(batch.items)
+        loader_id, prepare = self._run.loader_id, self._preparer.prepare
+        decider = Decider(loader_id, known, history, prepare, self._ids, self._place)
+        return decider.run(batch.items)
 
     def _expected(self, key: StreamKey) -> int:
         return max((planned.generations.get(key, 0) for planned in self._planned), default=0)
@@ -176,8 +177,9 @@ class LookAhead:
         ids = Ids(partial(new_ids, conn))
         for table, count in possible_rows(known, batch.items).items():
             ids.reserve(table, count)
-        prepare, place = self._preparer.prepare, partial(read_place, conn)
-        plan = Decider(known, history, prepare, ids, place).run(batch.items)
+        loader_id, prepare = self._run.loader_id, self._preparer.prepare
+        decider = Decider(loader_id, known, history, prepare, ids, partial(read_place, conn))
+        plan = decider.run(batch.items)
         self.make_partitions(plan, batch.streams.values())
         return plan
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from target_bronze_postgres.load.heads import Written
+from target_bronze_postgres.load.heads import encode as encode_heads
 from target_bronze_postgres.load.rows import encode
 from target_bronze_postgres.load.versions import (
     Content,
@@ -25,6 +27,7 @@ from target_bronze_postgres.record.times import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from uuid import UUID
 
     from target_bronze_postgres.load.heads import Heads
     from target_bronze_postgres.load.item import Item, Origin, Prepared
@@ -98,16 +101,16 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 class Plan:
     """All that a batch writes: rows by table and month (``2024-01``), and the changes by stream.
 
-    ``written`` are the items of the rows, ``before`` the heads that the plan was made against.
+    ``written`` are the items of the rows.
     """
 
-    before: Heads
     rows: dict[Table, dict[str, list[bytes]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     streams: dict[StreamKey, Changes] = field(default_factory=lambda: defaultdict(Changes))
     letters: list[Item] = field(default_factory=list)
     written: list[Item] = field(default_factory=list)
+    written_heads: Written = field(default_factory=Written)
 
     @property
     def heads(self) -> dict[StreamKey, Heads]:
@@ -141,8 +144,9 @@ def wanted_history(known: Heads, items: list[Item]) -> dict[Table, dict[str, byt
 class Decider:
     """Decides the records of one batch against heads and history."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a decision may ask for
         self,
+        loader_id: UUID,
         known: Heads,
         history: History,
         prepare: Callable[[Item], Prepared | None],
@@ -152,18 +156,20 @@ class Decider:
         """Take all that a decision may ask for.
 
         Args:
+            loader_id: This process.
             known: The heads of the batch's lineages; they are not changed.
             history: What :func:`wanted_history` asks for.
             prepare: Prepares a record; None where it is a dead letter.
             ids: Gives the ids of new rows.
             place: Finds the place of a head's row.
         """
+        self._loader_id = loader_id
         self._known = known
         self._history = history
         self._prepare = prepare
         self._ids = ids
         self._find_place = place
-        self.plan = Plan(known)
+        self.plan = Plan()
 
     def run(self, items: Iterable[Item]) -> Plan:
         """Decide every item in order."""
@@ -174,6 +180,7 @@ class Decider:
                 self._enter(origin)
             self._decide(item, origin)
             item.prepared = None  # its bytes are in the plan
+        self.plan.written_heads = encode_heads(self._loader_id, self._known, self.plan.heads)
         return self.plan
 
     def _enter(self, origin: Origin) -> None:

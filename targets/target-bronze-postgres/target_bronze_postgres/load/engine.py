@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread may go on while another one waits for the interpreter."""
+
 _LONGEST_WAIT = 3_600.0
 """Seconds; poll() takes a few weeks at most."""
 
@@ -82,6 +86,9 @@ def load(
         ahead = LookAhead(run, second, tables, preparer)
         writer = Writer(run, session, ahead, StateWriter(), wakeup.wake)
         engine = Engine(run, ItemReader(preparer), ahead, writer, signals, mapping)
+        # The writer waits for short answers, and for the interpreter each time: not for 5 ms, while
+        # the server has nothing to do.
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         writer.start()
         try:
             engine.run(LineReader(fd, wakeup.fd))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -85,37 +86,49 @@ def generations(conn: Connection, streams: Collection[StreamKey]) -> dict[Stream
     return dict.fromkeys(streams, 0) | {StreamKey(*names): count for *names, count in rows}
 
 
-def write(conn: Connection, loader_id: UUID, before: Heads, after: dict[StreamKey, Heads]) -> None:
-    """Write the heads that a batch leaves. The caller holds the advisory locks of the streams.
+@dataclass
+class Written:
+    """The heads that a batch leaves, by what has to be done: rows to copy, and heads to update."""
+
+    new: list[bytes] = field(default_factory=list)
+    changed: Heads = field(default_factory=dict)
+    touched: Heads = field(default_factory=dict)
+
+
+def encode(loader_id: UUID, before: Heads, after: dict[StreamKey, Heads]) -> Written:
+    """Sort and encode the heads that a batch leaves.
 
     Args:
-        conn: The batch's transaction.
         loader_id: This process.
         before: The heads that were there.
         after: Those that the batch makes or changes, by stream.
     """
-    new: list[bytes] = []
-    changed: Heads = {}
-    touched: Heads = {}
+    written = Written()
     for key, heads in after.items():
         names = _names(key, loader_id)
         for lineage, head in heads.items():
             if (known := before.get(lineage)) is None:
-                new.append(_copy_row(lineage, names, head))
+                written.new.append(_copy_row(lineage, names, head))
             elif known.id != head.id:
-                changed[lineage] = head
+                written.changed[lineage] = head
             else:
-                touched[lineage] = head
-    if new:
-        _copy(conn, new)
-    if changed:
-        conn.execute(_UPDATE, (loader_id, *_columns(changed, _CHANGED)))
-    if touched:
-        conn.execute(_TOUCH, _columns(touched, _TOUCHED))
+                written.touched[lineage] = head
+    # By their first column: what comes one after another lies together in the index.
+    written.new.sort()
+    return written
+
+
+def write(conn: Connection, loader_id: UUID, written: Written) -> None:
+    """Write the heads that a batch leaves. The caller holds the advisory locks of the streams."""
+    if written.new:
+        _copy(conn, written.new)
+    if written.changed:
+        conn.execute(_UPDATE, (loader_id, *_columns(written.changed, _CHANGED)))
+    if written.touched:
+        conn.execute(_TOUCH, _columns(written.touched, _TOUCHED))
 
 
 def _copy(conn: Connection, rows: list[bytes]) -> None:
-    rows.sort()  # by their first column: what comes one after another lies together in the index
     with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write(copybinary.HEADER)
         copybinary.write_rows(copy, rows, b"")

@@ -143,7 +143,7 @@ class Writer(threading.Thread):
             plan = batch.plan = self._ahead.decide_now(conn, batch)
         batch.ended_at = datetime.now(UTC)
         write_rows(conn, batch, plan)
-        heads.write(conn, self._run.loader_id, plan.before, plan.heads)
+        heads.write(conn, self._run.loader_id, plan.written_heads)
         ledger.record_batch(conn, self._run, batch, plan)
         if batch.activation is not None:
             activation.activate(conn, self._run, batch.activation)
