@@ -1,28 +1,34 @@
 """What can be done before a batch's transaction: nearly all of it but the writing.
 
-It runs on the reader's thread and on a connection of its own, while the writer writes the batch
-before. Heads are looked up, and what the batches on their way will have made of them is laid over
-them; against these the batch is decided and encoded. The writer checks under its locks that nobody
-else has written since; if someone has, it decides anew.
+It runs beside the writer and on a connection of its own. Heads are looked up while the next batch
+is being read. Then, on the reader's thread, what the batches on their way will have made of them is
+laid over them; against these the batch is decided and encoded. The writer checks under its locks
+that nobody else has written since; if someone has, it decides anew.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict, deque
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from psycopg import sql
 
 from target_bronze_postgres.load import heads
-from target_bronze_postgres.load.decisions import Decider, History, is_same_bytes, wanted_history
+from target_bronze_postgres.load.decisions import (
+    Decider,
+    History,
+    unlike_their_heads,
+    wanted_history,
+)
 from target_bronze_postgres.load.rows import Ids, new_ids
 from target_bronze_postgres.load.tables import identifier
 from target_bronze_postgres.record.times import since_2000
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import psycopg
 
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
     from target_bronze_postgres.load.versions import Head, Place
 
     Connection = psycopg.Connection[Any]
+
+T = TypeVar("T")
 
 _KEPT_BATCHES = 4
 """More than can be on their way: one waits, one is written, one is being planned."""
@@ -60,6 +68,45 @@ class Planned(NamedTuple):
     heads: dict[StreamKey, Heads] | None
 
 
+class Answer(threading.Thread, Generic[T]):
+    """Asks for something on a thread of its own, which does not keep the process from ending."""
+
+    def __init__(self, ask: Callable[[], T], wake: Callable[[], None]) -> None:
+        """Call ``ask`` at once, and ``wake`` when it is done."""
+        super().__init__(name="bronze-look-up", daemon=True)
+        self._ask = ask
+        self._wake = wake
+        self._answer: list[T] = []
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._is_wanted = True
+        self.is_there = False
+        self.start()
+
+    def run(self) -> None:
+        """Ask."""
+        try:
+            self._answer.append(self._ask())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, get() raises it
+            self._error = error
+        self.is_there = True
+        with self._lock:
+            if self._is_wanted:
+                self._wake()
+
+    def give_up(self) -> None:
+        """Wake nobody any more."""
+        with self._lock:
+            self._is_wanted = False
+
+    def get(self) -> T:
+        """Wait for the answer; an error of the question is raised here."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._answer[0]
+
+
 class LookAhead:
     """Plans batches for the writer.
 
@@ -67,12 +114,20 @@ class LookAhead:
     of an epoch did not hold, those after it do not either.
     """
 
-    def __init__(self, run: Run, session: Session, tables: Tables, preparer: Preparer) -> None:
-        """Look up and make tables on ``session``."""
+    def __init__(
+        self,
+        run: Run,
+        session: Session,
+        tables: Tables,
+        preparer: Preparer,
+        wake: Callable[[], None],
+    ) -> None:
+        """Look up and make tables on ``session``; call ``wake`` when heads have been looked up."""
         self._run = run
         self._session = session
         self._tables = tables
         self._preparer = preparer
+        self._wake = wake
         self._planned: deque[Planned] = deque(maxlen=_KEPT_BATCHES)
         self._ids = Ids(self._new_ids)
         self.epoch = 0
@@ -89,19 +144,27 @@ class LookAhead:
         self._planned.clear()
         self.epoch += 1
 
-    def prepare(self, batch: Batch) -> bool:
-        """Plan a batch, and make the partitions that it needs.
-
-        Returns:
-            Whether it could be planned. It always can when no batch is on its way.
-        """
+    def look_up(self, batch: Batch) -> None:
+        """Begin to look up the heads of a batch; reading goes on meanwhile."""
         self._preparer.refresh_day()
         for item in batch.items:
             if not item.lineage_hash:  # no key: the content is the identity
                 self._preparer.prepare(item)
-        seen, known = self._session.transact(lambda conn: self._look_up(conn, batch))
+        session = self._session
+        batch.found = Answer(
+            lambda: session.transact(lambda conn: self._look_up(conn, batch)), self._wake
+        )
+
+    def plan(self, batch: Batch) -> bool:
+        """Plan a batch that is looked up, and make the partitions that it needs.
+
+        Returns:
+            Whether it could be planned. It always can when no batch is on its way.
+        """
+        seen, known = batch.found.get() if batch.found is not None else ({}, {})
         base = {key: max(count, self._expected(key)) for key, count in seen.items()}
         plan = self._plan(batch, seen, base, known)
+        batch.found = None
         if plan is None:
             return False
         batch.plan, batch.base, batch.epoch = plan, base, self.epoch
@@ -117,13 +180,13 @@ class LookAhead:
         if (overlay := self._overlay(batch, seen, base)) is None:
             return None
         known.update(overlay)
-        wanted = wanted_history(known, batch.items)
+        unlike = unlike_their_heads(known, batch.items)
+        wanted = wanted_history(known, batch.items, unlike)
         for lineages in wanted.values():
             if not overlay.keys().isdisjoint(lineages.values()):
                 return None  # part of their history is still on its way
         history = self._session.transact(lambda conn: read_history(conn, wanted)) if wanted else {}
-        for table, count in possible_rows(known, batch.items).items():
-            self._ids.reserve(table, count)
+        self._reserve(self._ids, unlike)
         loader_id, prepare = self._run.loader_id, self._preparer.prepare
         decider = Decider(loader_id, known, history, prepare, self._ids, self._place)
         return decider.run(batch.items)
@@ -156,6 +219,12 @@ class LookAhead:
     def _new_ids(self, table: Table, count: int) -> list[int]:
         return self._session.transact(lambda conn: new_ids(conn, table, count))
 
+    @staticmethod
+    def _reserve(ids: Ids, items: list[Item]) -> None:
+        counts = Counter([item.origin.stream.table for item in items])
+        for table, count in counts.items():
+            ids.reserve(table, count)
+
     def _place(self, table: Table, head: Head) -> Place:
         return self._session.transact(lambda conn: read_place(conn, table, head))
 
@@ -173,10 +242,10 @@ class LookAhead:
     def decide_now(self, conn: Connection, batch: Batch) -> Plan:
         """Plan a batch within its own transaction, which has the locks: no one else writes."""
         known = heads.read(conn, self._run.loader_id, _lineages(batch))
-        history = read_history(conn, wanted_history(known, batch.items))
+        unlike = unlike_their_heads(known, batch.items)
+        history = read_history(conn, wanted_history(known, batch.items, unlike))
         ids = Ids(partial(new_ids, conn))
-        for table, count in possible_rows(known, batch.items).items():
-            ids.reserve(table, count)
+        self._reserve(ids, unlike)
         loader_id, prepare = self._run.loader_id, self._preparer.prepare
         decider = Decider(loader_id, known, history, prepare, ids, partial(read_place, conn))
         plan = decider.run(batch.items)
@@ -186,16 +255,6 @@ class LookAhead:
 
 def _lineages(batch: Batch) -> set[bytes]:
     return {item.lineage_hash for item in batch.items if item.lineage_hash}
-
-
-def possible_rows(known: Heads, items: list[Item]) -> Counter[Table]:
-    """Return how many rows items can become at most, by table."""
-    counts: Counter[Table] = Counter()
-    for item in items:
-        head = known.get(item.lineage_hash)
-        if head is None or not is_same_bytes(item, head):
-            counts[item.origin.stream.table] += 1
-    return counts
 
 
 def read_history(conn: Connection, wanted: dict[Table, dict[str, bytes]]) -> History:

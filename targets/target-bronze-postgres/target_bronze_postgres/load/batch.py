@@ -12,7 +12,9 @@ from target_bronze_postgres.load.run import uuid7
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from target_bronze_postgres.load.ahead import Answer
     from target_bronze_postgres.load.decisions import Plan
+    from target_bronze_postgres.load.heads import Heads
     from target_bronze_postgres.load.item import Item
     from target_bronze_postgres.load.stream import Stream, StreamKey
 
@@ -36,8 +38,9 @@ class Activation:
 class Batch:
     """Records, and the states, schemas and activations among them.
 
-    ``plan`` holds where the generations of the streams are those of ``base``, and all plans of the
-    ``epoch`` before it have held.
+    ``found`` are the generations and heads that are being looked up. ``plan`` holds where the
+    generations of the streams are those of ``base``, and all plans of the ``epoch`` before it have
+    held.
     """
 
     id: UUID = field(default_factory=uuid7)
@@ -49,6 +52,7 @@ class Batch:
     started: float | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    found: Answer[tuple[dict[StreamKey, int], Heads]] | None = None
     plan: Plan | None = None
     base: dict[StreamKey, int] = field(default_factory=dict)
     epoch: int = 0
@@ -72,6 +76,11 @@ class Batch:
     def add_stream(self, stream: Stream) -> None:
         """Make a stream part of the batch, and so of the run, even if no record of it comes."""
         self.streams[stream.key] = stream
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether the answer is there."""
+        return self.found is None or self.found.is_there
 
     @property
     def is_empty(self) -> bool:

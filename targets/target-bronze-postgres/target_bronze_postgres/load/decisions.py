@@ -118,27 +118,47 @@ class Plan:
         return {key: changes.heads for key, changes in self.streams.items()}
 
 
-def wanted_history(known: Heads, items: list[Item]) -> dict[Table, dict[str, bytes]]:
+def unlike_their_heads(known: Heads, items: list[Item]) -> list[Item]:
+    """Return the items that are not, byte for byte, what their head came as."""
+    head_of = known.get
+    return [
+        item
+        for item in items
+        if (head := head_of(item.lineage_hash)) is None
+        or head.raw_hash != item.raw_hash
+        # A deletion that only the message tells of is not in the bytes.
+        or item.origin.provenance.deleted_at is not None
+    ]
+
+
+def wanted_history(
+    known: Heads, items: list[Item], unlike: list[Item]
+) -> dict[Table, dict[str, bytes]]:
     """Return the lineages whose history :class:`Decider` may need, by table: id and hash of each.
 
     Those are the ones that stand twice in the batch, and whose head may be newer than a record.
     """
+    asking = [*unlike, *_repeated(items)] if known else []
     wanted: dict[Table, dict[str, bytes]] = defaultdict(dict)
-    if not known:
-        return wanted
-    seen: set[bytes] = set()
-    for item in items:
-        lineage = item.lineage_hash
-        if (head := known.get(lineage)) is None:
-            continue
-        again = lineage in seen
-        seen.add(lineage)
-        if not again and (
-            is_same_bytes(item, head) or not may_need_history(head, item.origin.extracted)
+    for number, item in enumerate(asking):
+        head = known.get(item.lineage_hash)
+        if head is not None and (
+            number >= len(unlike) or may_need_history(head, item.origin.extracted)
         ):
-            continue
-        wanted[item.origin.stream.table][item.lineage_id.decode()] = lineage
+            wanted[item.origin.stream.table][item.lineage_id.decode()] = item.lineage_hash
     return wanted
+
+
+def _repeated(items: list[Item]) -> list[Item]:
+    """Return the items whose lineage stands before them in the batch."""
+    if len({item.lineage_hash for item in items}) == len(items):
+        return []
+    seen: set[bytes] = set()
+    return [
+        item
+        for item in items
+        if item.lineage_hash in seen or seen.add(item.lineage_hash)  # type: ignore[func-returns-value] # None
+    ]
 
 
 class Decider:
@@ -194,7 +214,7 @@ class Decider:
         tally = self._changes.tally
         tally.records_read += 1
         head = self._head(item)
-        # As is_same_bytes() says: here for every record of a repeated load.
+        # As unlike_their_heads() says, of the head as it is by now.
         if (
             head is not None
             and head.raw_hash == item.raw_hash
@@ -273,11 +293,6 @@ class Decider:
             head.extracted = extracted
         if version is not None and version != head.seen_version:
             self._own(item, head).seen_version = version
-
-
-def is_same_bytes(item: Item, head: Head) -> bool:
-    """Tell whether a record is, byte for byte, what its head came as."""
-    return item.raw_hash == head.raw_hash and item.origin.provenance.deleted_at is None
 
 
 def _head_of(  # noqa: PLR0913, PLR0917 - the members of a head

@@ -83,7 +83,7 @@ def load(
         session.run(_prepare_database)
         preparer = Preparer(run)
         tables = Tables(settings.default_target_schema, settings.raw_index)
-        ahead = LookAhead(run, second, tables, preparer)
+        ahead = LookAhead(run, second, tables, preparer, wakeup.wake)
         writer = Writer(run, session, ahead, StateWriter(), wakeup.wake)
         engine = Engine(run, ItemReader(preparer), ahead, writer, signals, mapping)
         # The writer waits for short answers, and for the interpreter each time: not for 5 ms, while
@@ -129,6 +129,7 @@ class Engine:
         self._streams: dict[str, Stream] = {}
         self._seen: dict[StreamKey, Seen] = {}
         self._batch = Batch()
+        self._looked_up: Batch | None = None
         self._batch_rows = run.settings.batch_size_rows
         self._batch_bytes = run.settings.batch_size_bytes
         # What the latest record of the batch came with.
@@ -148,6 +149,9 @@ class Engine:
         finally:
             if self._writer.error is None:
                 self._flush()
+                self._hand_on()
+            elif self._looked_up is not None and self._looked_up.found is not None:
+                self._looked_up.found.give_up()
             self._writer.finish()
 
     def end(self, session: Session, status: str, error: str | None) -> None:
@@ -190,6 +194,8 @@ class Engine:
                 raise self._writer.error
             if self._seconds_left() == 0:
                 self._flush()
+            if self._looked_up is not None and self._looked_up.is_looked_up:
+                self._hand_on()
 
     def _seconds_left(self) -> float | None:
         if self._batch.started is None:
@@ -201,16 +207,23 @@ class Engine:
         batch, self._batch, self._origin = self._batch, Batch(), None
         if batch.is_empty:
             return
+        self._hand_on()
         if batch.streams:
-            self._plan(batch)
-        self._writer.submit(batch)
+            self._ahead.look_up(batch)
+        self._looked_up = batch
 
-    def _plan(self, batch: Batch) -> None:
-        if self._writer.is_astray or not self._ahead.prepare(batch):
+    def _hand_on(self) -> None:
+        """Plan the batch whose heads are being looked up, and hand it to the writer."""
+        batch, self._looked_up = self._looked_up, None
+        if batch is None:
+            return
+        if batch.streams and (self._writer.is_astray or not self._ahead.plan(batch)):
             # Not upon what batches on their way will leave, but upon what they have left.
             self._writer.wait()
             self._ahead.begin_epoch()
-            self._ahead.prepare(batch)
+            self._ahead.look_up(batch)
+            self._ahead.plan(batch)
+        self._writer.submit(batch)
 
     def _handle_line(self, line: bytes) -> None:
         if (read := read_line(line)) is None:
@@ -245,11 +258,12 @@ class Engine:
         return found
 
     def _handle_record(self, line: bytes, message: Message, repairs: tuple[str, ...]) -> None:
-        if self._mapping is None or not self._mapping.maps(message.stream):
+        mapping = self._mapping
+        if mapping is None or not mapping.maps(message.stream):
             self._add(line, message, repairs, self._stream(message))
             return
         try:
-            records = list(self._mapping.records(message))
+            records = list(mapping.records(message))
         except Unstorable:  # it becomes a dead letter of the streams that it is mapped to
             for found in self._mapped(message):
                 self._add(line, message, repairs, found)

@@ -7,6 +7,10 @@ from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from psycopg import adapters
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
 from target_bronze_postgres.load import copybinary
 from target_bronze_postgres.load.stream import StreamKey
 from target_bronze_postgres.load.versions import Head
@@ -43,6 +47,7 @@ _HASH_BYTES = 16
 _HASH_LENGTH = copybinary.pack_length(_HASH_BYTES)
 # Count of columns, lineage_hash, version, content_hash, id, partition_key.
 _pack_start = Struct(">hi16siii16siqii").pack
+_pack_array_start = Struct(">iiIii").pack
 # An interval is multiplied as a double, which has no room for the microseconds of a far year; whole
 # seconds, and what is left of one, are exact.
 _MICROSECONDS = (
@@ -69,13 +74,27 @@ _TOUCH = f"""
 """
 
 
+class _HashArray(list[bytes]):
+    """Hashes, to be sent as a BYTEA[]: psycopg's own way takes each by itself."""
+
+
+class _HashArrayDumper(Dumper):
+    oid = adapters.types["bytea"].array_oid
+    format = Format.BINARY
+
+    def dump(self, obj: _HashArray) -> bytes:
+        start = _pack_array_start(1, 0, adapters.types["bytea"].oid, len(obj), 1)
+        return start + _HASH_LENGTH + _HASH_LENGTH.join(obj)
+
+
 def read(conn: Connection, loader_id: UUID, hashes: Iterable[bytes]) -> Heads:
     """Return the heads of the lineages that have one."""
     wanted = list(hashes)
     if not wanted:
         return {}
     with conn.cursor(binary=True) as cursor:
-        cursor.execute(_READ, (loader_id, wanted))
+        cursor.adapters.register_dumper(_HashArray, _HashArrayDumper)
+        cursor.execute(_READ, (loader_id, _HashArray(wanted)))
         return {row[0]: Head(*row[1:]) for row in cursor.fetchall()}
 
 
