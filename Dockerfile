@@ -24,7 +24,7 @@ RUN .venv/bin/python -m pip install --quiet \
  && .venv/bin/python -m pip check
 
 FROM wheels AS dev
-COPY requirements.lock pyproject.toml meltano.yml ./
+COPY requirements.lock pyproject.toml meltano.yml bronze.yml ./
 RUN .venv/bin/python -m pip install --quiet --no-deps --requirement requirements.lock \
  && .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation \
       --editable taps/tap-toggl --editable taps/tap-garmin \
@@ -41,7 +41,7 @@ RUN useradd --uid 10001 --create-home --home-dir /home/app app \
  && install --directory --owner app --group app /app/.meltano
 WORKDIR /app
 COPY --from=environment /app/.venv .venv
-COPY meltano.yml ./
+COPY meltano.yml bronze.yml ./
 ENV HOME=/home/app \
     PATH=/app/.venv/bin:$PATH
 USER 10001:10001

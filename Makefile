@@ -60,8 +60,9 @@ lint: install  ## Check style, types, dependencies and every file that has a sch
 docs: install  ## Write the tables of settings in the READMEs anew, from --about
 	@$(BIN)/python -m tests.documentation
 
-bench: install  ## Measure loads and queries on this machine
-	@$(BIN)/python -m benchmarks
+bench: install  ## Measure on this machine (ONLY=loader,peers a part; RUNS=, ROWS=, MANY=, QUERIED= less; see --help)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(MANY),--many $(MANY)) $(if $(QUERIED),--queried $(QUERIED))
 
 $(BIN)/uv:
 	@$(MAKE) install

@@ -15,9 +15,11 @@ import click
 import msgspec
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from target_bronze_postgres.ops import limits
 from target_bronze_postgres.ops.cli import main
 from target_bronze_postgres.record.provenance import RecordProvenance, StreamProvenance
 from tests.documentation import COMMANDS, settings
@@ -90,7 +92,9 @@ def verbs(group: click.Group = main, prefix: str = "") -> Iterator[str]:
 
 def verbs_of(page: Path) -> set[str]:
     """Return the verbs of ``bronze`` that the code of a page names."""
-    called = re.compile(r"(?:^|/|\b(?:invoke|app) )bronze ((?:db )?[a-z][a-z-]*)", re.MULTILINE)
+    called = re.compile(
+        r"(?:^|/|\b(?:invoke|app) )bronze ((?:(?:db|dead-letters) )?[a-z][a-z-]*)", re.MULTILINE
+    )
     return {verb for text in code(page) for verb in called.findall(text)}
 
 
@@ -101,6 +105,29 @@ def test_every_verb_in_the_documentation_is_one_of_the_command(page: Path) -> No
 
 def test_the_readme_names_every_verb() -> None:
     assert set(verbs()) <= verbs_of(README)
+
+
+def test_the_limits_are_those_of_check_and_of_the_file() -> None:
+    page = ROOT / "docs" / "operations.md"
+    told = re.findall(r"(?m)^\| `(\w+)` \| ([^|]+) \|", part(page, "limits: begin", "limits: end"))
+    assert told == [(limit.name, limit.default or "off") for limit in limits.LIMITS]
+    file = yaml.safe_load((ROOT / "bronze.yml").read_text(encoding="utf-8"))
+    assert {name: value or "off" for name, value in file.items()} == dict(told[:8] + told[9:])
+
+
+def test_the_examples_of_limits_are_understood(tmp_path: Path) -> None:
+    (page,) = re.findall(
+        r"(?ms)^```yaml\n(.*?)^```", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    )
+    text = (ROOT / "bronze.yml").read_text(encoding="utf-8")
+    commented = text.partition("# sources:")[2]
+    uncommented = re.sub("(?m)^# ", "", f"# sources:{commented}")
+    for number, example in enumerate((page, uncommented)):
+        file = tmp_path / f"{number}.yml"
+        file.write_text(example)
+        found = limits.load(file)
+        assert found.get("freshness", "toggl", "main", "csv_time_entries") is None
+        assert found.get("key_ends", "garmin", "main") is not None
 
 
 @cache

@@ -122,7 +122,16 @@ def test_env_files_are_ignored_but_for_the_example() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["client", "configuration", "errors", "messages", "plugin", "redaction", "stream"],
+    [
+        "client",
+        "configuration",
+        "coverage",
+        "errors",
+        "messages",
+        "plugin",
+        "redaction",
+        "stream",
+    ],
 )
 def test_the_taps_hold_the_same_frame(module: str) -> None:
     copies = [path.read_text() for path in ROOT.glob(f"taps/*/tap_*/{module}.py")]

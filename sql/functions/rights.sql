@@ -54,8 +54,8 @@ BEGIN
             FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
             WHERE c.relnamespace = 'bronze_ops'::regnamespace AND c.relkind = 'r'
               AND attnum > 0 AND NOT attisdropped
-              AND (relname, attname) NOT IN (('dead_letters', 'message'), ('runs', 'state'),
-                                             ('streams', 'provenance'))
+              AND (relname, attname) NOT IN (('dead_letters', 'message'), ('reconciliations', 'state'),
+                                             ('runs', 'state'), ('streams', 'provenance'))
             GROUP BY c.oid
         LOOP
             EXECUTE format('GRANT SELECT (%s) ON %s TO bronze_reader', relation.readable, relation.name);

@@ -22,6 +22,16 @@ def counts(dsn: str, source: str) -> dict[str, int]:
         return dict(conn.execute(query.encode()).fetchall())
 
 
+def asked(dsn: str, stream: str) -> list[list[str]]:
+    """Return the days that a stream was asked for, first and last of each stretch."""
+    query = """
+        SELECT lower(days)::text, (upper(days) - 1)::text
+        FROM bronze_ops.streams, unnest(asked) AS days WHERE stream = %s ORDER BY 1
+    """
+    with psycopg.connect(dsn) as conn:
+        return [list(row) for row in conn.execute(query, (stream,))]
+
+
 def runs(dsn: str) -> list[Any]:
     """Return the sums of each run, in their order."""
     with psycopg.connect(dsn) as conn:
@@ -45,6 +55,8 @@ def test_a_job_its_state_and_its_repetition(project: Project, database: str) -> 
     assert meltano(project, "state", "list").split() == [STATE_ID]
     state = json.loads(meltano(project, "state", "get", STATE_ID))["singer_state"]
     assert set(state["bookmarks"]) >= {"time_entries"}
+    for stream in ("time_entries", "time_entries_history"):
+        assert asked(database, stream) == state["bookmarks"][stream]["asked"]
     meltano(project, "schedule", "run", "toggl-every-six-hours")
     meltano(project, "run", "--full-refresh", "tap-toggl", "target-bronze-postgres")
     (read, written, first), (_, again, _), (all_read, refreshed, _) = runs(database)

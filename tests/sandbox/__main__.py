@@ -1,4 +1,4 @@
-"""Starts the sandbox by hand: ``python -m tests.sandbox serve`` or ``... run -- COMMAND``."""
+"""Starts the sandbox by hand: ``python -m tests.sandbox serve``, ``run -- COMMAND``, ``export``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.sandbox import Clock, Options, Sandbox
+from tests.sandbox.garmin.export import Export, write_export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,9 @@ NOT_FOUND = 127
 def main() -> None:
     """Read the command line and do what it says; ends with the command's status."""
     options = parser().parse_args()
+    if options.verb == "export":
+        export(options)
+        return
     with contextlib.ExitStack() as stack:
         try:
             sandboxes = stack.enter_context(started(options))
@@ -43,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     serving.add_argument("--garmin-port", type=int, default=0, help="default: any free one")
     running = verbs.add_parser("run", help="start both servers, run a command, stop")
     running.add_argument("command", nargs="+", help="the command, after --")
-    for verb in (serving, running):
+    exporting = verbs.add_parser("export", help="write a made-up account export of Garmin")
+    exporting.add_argument("path", type=Path, help="the ZIP archive to write")
+    for verb in (serving, running, exporting):
         verb.add_argument("--years", type=float, default=2, help="years of data (default: 2)")
         verb.add_argument("--seed", type=int, default=1, help="another person (default: 1)")
         verb.add_argument("--now", type=aware, help="the servers' time (default: the machine's)")
@@ -62,6 +69,12 @@ def aware(text: str) -> datetime:
     """
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write the account export of a person."""
+    sandbox = Sandbox(options.seed, years=options.years, now=options.now)
+    write_export(options.path, Export(sandbox.garmin.account))
 
 
 @contextlib.contextmanager

@@ -140,7 +140,7 @@ class Client:
             if not self.is_passing(answer):
                 self.check(answer)
                 return answer
-            self._wait_or_raise(self._overloaded(answer), tried, answer)
+            self._wait_or_raise(self._overloaded(answer, tried), tried, answer)
         raise AssertionError  # the last try returns or raises
 
     def before(self, request: Request) -> None:
@@ -180,12 +180,13 @@ class Client:
             phrase = ""
         return f"{self.host} answered {answer.status}{phrase} to {answer.request.path}."
 
-    def _overloaded(self, answer: Answer) -> OverloadedError:
-        """Return the error for trouble that did not pass."""
-        return OverloadedError(
-            f"{self.told(answer)} It did so {TRIES} times: try again later; "
-            "what was read is kept, and the next run goes on from there."
+    def _overloaded(self, answer: Answer, tried: int) -> OverloadedError:
+        """Return the error for trouble that did not pass, or not yet."""
+        end = (
+            f" It did so {TRIES} times: try again later; what was read is kept, and the next run "
+            "goes on from there."
         )
+        return OverloadedError(self.told(answer) + (end if tried == TRIES else ""))
 
     def _send(self, request: Request) -> Answer:
         """Send a request once and read the whole answer."""
@@ -256,10 +257,12 @@ class Client:
 def retry_after(answer: Answer) -> float | None:
     """Return the seconds that ``Retry-After`` asks to wait: a number, or a date (RFC 9110)."""
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # "-0000" means UTC, without a word of the local time
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

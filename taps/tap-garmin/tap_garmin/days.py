@@ -63,6 +63,11 @@ class Period:
     settle: int
     sweeps: bool = False
 
+    @property
+    def yesterday(self) -> date:
+        """The last day that is over."""
+        return self.today - ONE
+
     def start(self, state: Mapping[str, Any]) -> date:
         """Return the first day to read."""
         if self.sweeps and "last_day" in state:
@@ -79,6 +84,6 @@ class Period:
 
         Today is not over, and tomorrow has not begun. It never goes back.
         """
-        reached = min(self.last, self.today - ONE)
+        reached = min(self.last, self.yesterday)
         before = read_day(state.get("last_day"))
         return max(reached, before) if before else reached

@@ -12,14 +12,15 @@ import struct
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import fitdecode  # type: ignore[import-untyped] # it has no types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SAMPLES", "FitFile", "Message"]
+__all__ = ["SAMPLES", "FileId", "FitFile", "Message"]
 
 SAMPLES: Final = frozenset(
     {
@@ -50,7 +51,7 @@ BROKEN: Final = (
     OSError,
     struct.error,
 )
-PLAIN: Final = (type(None), bool, int, float, str)
+PLAIN: Final = frozenset({type(None), bool, int, str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,14 @@ class Message:
 
 @dataclass(slots=True)
 class FitFile:
-    """A FIT file in memory. ``warnings`` is complete when the messages have been read.
+    """A FIT file. ``warnings`` is complete when the messages have been read.
 
     Args:
-        data: The file's bytes.
+        source: The file, at its start.
         skipped: Names of messages to leave out.
     """
 
-    data: bytes
+    source: IO[bytes]
     skipped: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
     header: dict[str, Any] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class FitFile:
     def messages(self) -> Iterator[Message]:
         """Yield the messages in file order; where the file breaks, that is the end."""
         reader = fitdecode.FitReader(
-            BytesIO(self.data),
+            self.source,
             check_crc=fitdecode.CrcCheck.READONLY,
             error_handling=fitdecode.ErrorHandling.IGNORE,
         )
@@ -109,6 +110,26 @@ class FitFile:
                 yield _message(frame)
             case _:
                 pass
+
+
+@dataclass(frozen=True, slots=True)
+class FileId:
+    """What a file says that it is.
+
+    ``kind`` is a name of the profile, such as ``activity``, or a number that is not in it.
+    """
+
+    kind: str | int | None
+    created: str | None
+    """When it was made, in UTC, as RFC 3339 text."""
+
+    @classmethod
+    def of(cls, start: bytes) -> FileId:
+        """Read the first messages of a file."""
+        messages = islice(FitFile(BytesIO(start)).messages(), 8)
+        found = next((one.fields for one in messages if one.name == "file_id"), {})
+        created = found.get("time_created")
+        return cls(found.get("type"), created if isinstance(created, str) else None)
 
 
 def _header(frame: Any) -> dict[str, Any]:
@@ -137,6 +158,8 @@ def _message(frame: Any) -> Message:
 def _value(data: Any) -> Any:
     """Return the value of a field; the local time of a device is a wall clock without a zone."""
     value = data.value
+    if type(value) in PLAIN:  # nearly all are: a file has a million
+        return value
     if isinstance(value, datetime) and data.type.name == "local_date_time":
         value = value.replace(tzinfo=None)
     return _json(value)
@@ -144,12 +167,12 @@ def _value(data: Any) -> Any:
 
 def _json(value: Any) -> Any:
     """Return a decoded value as a JSON value."""
+    if type(value) in PLAIN or (type(value) is float and math.isfinite(value)):
+        return value
     if isinstance(value, (tuple, list)):
         return [_json(member) for member in value]
     if isinstance(value, (datetime, time)):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         return value.hex()
-    is_finite = not isinstance(value, float) or math.isfinite(value)
-    # JSON has no NaN and no infinity.
-    return value if is_finite and isinstance(value, PLAIN) else str(value)
+    return str(value)  # JSON has no NaN and no infinity

@@ -52,7 +52,11 @@ class BronzeWriter(SimpleSingerWriter):
     def serialize_message(self, message: Message) -> str:
         """Return the message as one line of JSON."""
         line: str = simplejson.dumps(
-            message.to_dict(), use_decimal=True, default=_text, separators=(",", ":")
+            message.to_dict(),
+            use_decimal=True,
+            allow_nan=True,
+            default=_text,
+            separators=(",", ":"),
         )
         return line
 

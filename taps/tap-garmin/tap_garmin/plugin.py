@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["BronzeTap"]
 
 NO_READER = "Nothing reads this tap's messages any more: did the target end? Its log says why."
+UNWRITTEN = "Cannot write this tap's messages: {}. What was written before stays good."
 
 
 class BronzeTap(Tap):
@@ -79,12 +80,25 @@ class BronzeTap(Tap):
         if self.failures:
             raise click.ClickException("\n".join(dict.fromkeys(self.failures)))
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the STATE of the last run, but for the days that were asked for in it.
+
+        A target has taken those in; another one, which it is handed to, has not got their records.
+        """
+        super().load_state(state)
+        for bookmark in self.state.get("bookmarks", {}).values():
+            bookmark.pop("asked", None)
+
     def parameters(self) -> dict[str, Any]:
-        """Return the settings of this run without secrets, as JSON values."""
+        """Return the settings of this run without secrets, as JSON values.
+
+        Values for stream maps may be secret, such as the salt of a hash.
+        """
         return {
             name: str(value) if isinstance(value, (float, Decimal)) else value
             for name, value in self.config.items()
-            if not self.config_jsonschema["properties"].get(name, {}).get("secret")
+            if name != "stream_map_config"
+            and not self.config_jsonschema["properties"].get(name, {}).get("secret")
         }
 
     @classmethod
@@ -138,6 +152,8 @@ class BronzeTap(Tap):
             click.ClickException: A file cannot be used, or a stream ended with trouble.
         """
         super(Tap, cls).invoke(about=about, about_format=about_format)
+        if sys.stdout is None:
+            raise click.ClickException(NO_READER)
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
@@ -146,10 +162,12 @@ class BronzeTap(Tap):
         )
         try:
             tap.sync_all()
-        except BrokenPipeError:
-            # What is still buffered has no reader either; the interpreter would complain of it.
+        except OSError as error:
+            # What is still buffered cannot be written either; the interpreter would complain of it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.ClickException(NO_READER) from None
+            gone = isinstance(error, BrokenPipeError)
+            line = NO_READER if gone else UNWRITTEN.format(error.strerror)
+            raise click.ClickException(line) from None
         tap.conclude()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002

@@ -24,17 +24,22 @@ class Progress:
         name: The stream.
         total: How much there is to do.
         unit: What is counted, such as ``days``.
-        client: Whose requests are counted.
+        client: Whose requests are counted; None where none are sent.
     """
 
     def __init__(
-        self, logger: logging.Logger, name: str, total: int, unit: str, client: Client
+        self,
+        logger: logging.Logger,
+        name: str,
+        total: int,
+        unit: str,
+        client: Client | None = None,
     ) -> None:
         """Start with nothing done."""
         self._logger, self._name, self._unit, self._client = logger, name, unit, client
         self._total = total
         self._done = 0
-        self._requests = client.requests
+        self._before = client.requests if client else 0
         self._started = self._told = time.monotonic()
 
     def step(self, number: int = 1) -> None:
@@ -50,26 +55,27 @@ class Progress:
         self._told = now
         left = max(self._total - self._done, 0)
         self._logger.info(
-            "%s: %d of %d %s read, %d left; %d requests; about %s to go.",
+            "%s: %d of %d %s read, %d left%s; about %s to go.",
             self._name,
             self._done,
             self._total,
             self._unit,
             left,
-            self._client.requests - self._requests,
+            self._requests(),
             _span((now - self._started) / max(self._done, 1) * left),
         )
 
-    def finish(self, end: object) -> None:
+    def finish(self, end: object = None) -> None:
         """Tell what was done in all, and where the stream stands."""
-        self._logger.info(
-            "%s: %d %s read, up to %s; %d requests.",
-            self._name,
-            self._total,
-            self._unit,
-            end,
-            self._client.requests - self._requests,
-        )
+        reached = "" if end is None else f", up to {end}"
+        told = f"{reached}{self._requests()}"
+        self._logger.info("%s: %d %s read%s.", self._name, self._total, self._unit, told)
+
+    def _requests(self) -> str:
+        """Return how many requests it took."""
+        if self._client is None:
+            return ""
+        return f"; {self._client.requests - self._before} requests"
 
 
 def _span(seconds: float) -> str:

@@ -14,13 +14,14 @@ from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
 from . import __name__ as package
-from .errors import Pause, TapError
+from .coverage import joined
+from .errors import AnswerError, Pause, TapError
 from .messages import BronzeRecordMessage, BronzeSchemaMessage
 from .redaction import without
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
@@ -102,8 +103,12 @@ class BronzeStream(Stream):
         """
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
-        """Yield the records that ``read`` yields; there are no partitions."""
-        return self.read()
+        """Yield what ``read`` yields, there are no partitions; a pause is no failure."""
+        try:
+            yield from self.read()
+        except Pause as pause:
+            self.is_whole = False
+            self.tap.pause(self.name, pause)
 
     def bookmark(self, **values: int | str | dict[str, Any] | list[Any] | None) -> None:
         """Keep values in the STATE of this stream; None takes a value out.
@@ -116,6 +121,15 @@ class BronzeStream(Stream):
             else:
                 self.stream_state[name] = value
         self.state_manager.is_flushed = False
+
+    def note_asked(self, first: date, last: date) -> None:
+        """Keep in the STATE that these days were asked for in this run, both included.
+
+        It is called when all records of these days were yielded, and only for days that are over:
+        then one without a record is an empty day.
+        """
+        asked = joined(self.stream_state.get("asked", []), [(str(first), str(last))])
+        self.bookmark(asked=asked or None)
 
     def emit_state(self) -> None:
         """Write a STATE: every record that was yielded so far has been written before it."""
@@ -142,10 +156,10 @@ class BronzeStream(Stream):
                     count += 1
                     yield record
                 ended = True
-        except Pause as pause:
-            self.tap.pause(self.name, pause)
         except TapError as error:
             self.tap.fail(self.name, error)
+        except RecursionError:
+            self.tap.fail(self.name, AnswerError("A record is nested too deeply to be written."))
         if write_messages:
             if self.full_table and ended and self.is_whole and count:
                 self._write_activate_version_message(self.tap.version)

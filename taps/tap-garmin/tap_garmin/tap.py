@@ -12,6 +12,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from . import configuration
 from .account import Account
 from .api import KEY_PAGE, KEY_VARIABLE, GarminClient
+from .files.disk import matches, shown
+from .files.index import Index
+from .files.limits import Limits
+from .files.streams import FILE_STREAMS
+from .files.walk import Walk
 from .plugin import BronzeTap
 from .streams import GROUPS, STREAMS
 
@@ -31,7 +36,8 @@ NO_KEY: Final = (
     f"Setting 'api_key' is missing: make a key on {KEY_PAGE} and put {KEY_VARIABLE}=... into .env."
 )
 NO_FILES: Final = (
-    "Setting 'auth_mode' cannot be 'files' in this version: leave it out, or set it to 'api_key'."
+    "Setting 'paths' is missing: with auth_mode 'files' it names what you exported from Garmin, "
+    "such as ~/Downloads/export.zip."
 )
 FOR_COMPANIES: Final = (
     f"{' and '.join(COMPANY_VARIABLES)} are not used: Garmin gives them to companies only. "
@@ -53,7 +59,7 @@ class TapGarmin(BronzeTap):
             allowed_values=["api_key", "files"],
             title="Way in",
             description="api_key reads the Garmin Connect Personal API; "
-            "files is for what you exported from Garmin, which this version does not read yet. "
+            "files reads what you exported from Garmin, without any network. "
             "Default: `api_key`.",
         ),
         th.Property(
@@ -68,7 +74,8 @@ class TapGarmin(BronzeTap):
             "paths",
             th.ArrayType(th.StringType),
             title="Files",
-            description="With auth_mode files: exported archives, folders or single files. "
+            description="With auth_mode files: the account export as a ZIP archive or unpacked, "
+            "and folders of FIT files; patterns such as `~/exports/*.zip` too. "
             "No default.",
         ),
         th.Property(
@@ -132,8 +139,48 @@ class TapGarmin(BronzeTap):
             default="all",
             allowed_values=["summary", "all"],
             title="Detail of FIT files",
-            description="What activity_files takes of a file: `all` messages, or a `summary` "
+            description="What is taken of a FIT file: `all` messages, or a `summary` "
             "without those that come by the second. Default: `all`.",
+        ),
+        th.Property(
+            "max_zip_depth",
+            th.IntegerType(minimum=0, maximum=10),
+            default=3,
+            title="Deepest archive",
+            description="How many archives deep an archive may lie in others; deeper ones are "
+            "left out with a warning. Default: 3.",
+        ),
+        th.Property(
+            "max_zip_entries",
+            th.IntegerType(minimum=1, maximum=10_000_000),
+            default=200_000,
+            title="Most entries",
+            description="Entries of an archive, those of archives in it included; what comes "
+            "after them is left out with a warning. Default: 200000.",
+        ),
+        th.Property(
+            "max_file_bytes",
+            th.IntegerType(minimum=1),
+            default=2 * 2**30,
+            title="Largest entry",
+            description="Unpacked bytes of an entry of an archive; a larger one is left out with "
+            "a warning. Default: 2147483648 (2 GiB).",
+        ),
+        th.Property(
+            "max_zip_ratio",
+            th.IntegerType(minimum=1),
+            default=200,
+            title="Highest ratio",
+            description="How many times its packed size an entry of an archive, or all of them "
+            "together, may unpack to; what is more is left out with a warning. Default: 200.",
+        ),
+        th.Property(
+            "zip_ratio_free_bytes",
+            th.IntegerType(minimum=0),
+            default=100 * 2**20,
+            title="Size without a ratio",
+            description="Unpacked bytes up to which max_zip_ratio does not matter. "
+            "Default: 104857600 (100 MiB).",
         ),
         th.Property(
             "sweep_deletions",
@@ -153,6 +200,11 @@ class TapGarmin(BronzeTap):
         additional_properties=False,
     ).to_dict()
 
+    def __init__(self, **options: Any) -> None:
+        """Ask and open nothing yet."""
+        self._told: set[str] = set()
+        super().__init__(**options)
+
     @cached_property
     def client(self) -> GarminClient:
         """Where requests are sent; nothing is sent before the first one is needed."""
@@ -166,6 +218,23 @@ class TapGarmin(BronzeTap):
         )
 
     @cached_property
+    def walk(self) -> Walk:
+        """The files of the setting ``paths``."""
+        return Walk(self.config["paths"], Limits.of(self.config), self.warn)
+
+    @cached_property
+    def index(self) -> Index:
+        """What these files are; they are looked at when the first stream is read."""
+        return Index(self.walk, self.logger)
+
+    def warn(self, path: str, why: str) -> None:
+        """Tell what is not read or is odd, once a run."""
+        line = f"{shown(path)}: {why}"
+        if line not in self._told:
+            self._told.add(line)
+            self.logger.warning("%s.", line)
+
+    @cached_property
     def account(self) -> Account:
         """What all streams share."""
         return Account(self.client, self.config, self.state.get("bookmarks", {}), self.logger)
@@ -175,9 +244,17 @@ class TapGarmin(BronzeTap):
         super().pause(stream, pause)
         self.is_over = True
 
+    @property
+    def is_for_files(self) -> bool:
+        """Whether exported files are read, and nothing is asked of Garmin."""
+        return bool(self.config.get("auth_mode") == "files")
+
     def discover_streams(self) -> Sequence[Stream]:
-        """Return all streams; neither network nor credentials are needed."""
-        return [stream(self) for stream in STREAMS]
+        """Return the streams of the way in; neither network nor credentials are needed.
+
+        Those of the other one are left out: a catalog must not lead from files to the network.
+        """
+        return [stream(self) for stream in (FILE_STREAMS if self.is_for_files else STREAMS)]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings, in lines that show no value; discovery needs no credentials."""
@@ -199,6 +276,11 @@ class TapGarmin(BronzeTap):
     def _missing(self) -> Iterator[str]:
         """Yield a line if the chosen way in cannot be taken."""
         if self._config.get("auth_mode") == "files":
-            yield NO_FILES
+            patterns = self._config.get("paths") or []
+            if not patterns:
+                yield NO_FILES
+            for pattern in patterns:
+                if not matches(pattern):
+                    yield f"Setting 'paths' names nothing that exists: '{pattern}'."
         elif "api_key" not in self._config:
             yield NO_KEY

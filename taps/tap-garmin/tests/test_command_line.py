@@ -189,11 +189,22 @@ def test_a_wrong_key_and_no_service_are_one_line_each(run: Run, garmin: Garmin) 
     assert line.startswith("Error: Cannot reach http://127.0.0.1:1: no connection.")
 
 
-def test_files_are_refused_in_one_line(run: Run) -> None:
+def test_files_that_are_not_there_are_one_line(run: Run) -> None:
     done = run("--config", "ENV", TAP_GARMIN_AUTH_MODE="files", TAP_GARMIN_PATHS="x.zip")
     assert done.returncode == 1
-    assert done.stderr.count("Setting 'auth_mode' cannot be 'files' in this version") == 1
+    assert done.stderr.count("Setting 'paths' names nothing that exists: 'x.zip'.") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_files_are_read_without_a_key(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "UDSFile_1_2.json").write_text('[{"calendarDate": "2024-01-01"}]')
+    given = {"TAP_GARMIN_AUTH_MODE": "files", "TAP_GARMIN_PATHS": str(tmp_path)}
+    done = run("--config", "ENV", **given)
+    assert done.returncode == 0
+    assert done.stdout.count('"type":"RECORD","stream":"export_daily_summaries"') == 1
+    discovered = json.loads(run("--config", "ENV", "--discover", **given).stdout)
+    assert len(discovered["streams"]) == 31
+    assert run("--config", "ENV", "--test", **given).returncode == 0
 
 
 def test_a_signal_is_no_success(garmin: Garmin, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_garmin import parts as cutting
 from tap_garmin.archive import files as unpacked
 from tap_garmin.fit import SAMPLES, FitFile, _json
-from tap_garmin.streams import files
 from tests.sandbox.garmin.files import activity_file
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def test_a_large_file_comes_in_parts(
 ) -> None:
     one = some(garmin)
     (whole,) = of(tap("activity_files", **PERIOD), one.id)
-    monkeypatch.setattr(files, "LARGEST", 20_000)
-    monkeypatch.setattr(files, "HEAD", 2_000)
+    monkeypatch.setattr(cutting, "LARGEST", 20_000)
+    monkeypatch.setattr(cutting, "HEAD", 2_000)
     run = tap("activity_files", **PERIOD)
     parts = of(run, one.id)
     assert len(parts) > 3
@@ -191,8 +191,8 @@ def test_what_was_uploaded_as_text_comes_as_text(
     garmin.quirks.files[one.id] = kind  # type: ignore[assignment] # one of its literals
     archive = zipfile.ZipFile(io.BytesIO(activity_file(garmin.account, one)))
     text = archive.read(archive.namelist()[0]).decode()
-    monkeypatch.setattr(files, "LARGEST", 20_000)
-    monkeypatch.setattr(files, "HEAD", 2_000)
+    monkeypatch.setattr(cutting, "LARGEST", 20_000)
+    monkeypatch.setattr(cutting, "HEAD", 2_000)
     parts = of(tap("activity_files", **PERIOD), one.id)
     assert {part["format"] for part in parts} == {kind}
     assert "".join(part["text"] for part in parts) == text
@@ -255,16 +255,16 @@ def test_a_damaged_archive_and_foreign_bytes_are_told() -> None:
 
 
 def test_what_is_no_known_format_says_so() -> None:
-    (content,) = files._as_text(b"\xff\xfe nothing")
+    (content,) = cutting.as_text(io.BytesIO(b"\xff\xfe nothing"))
     assert content["format"] is None
     assert content["warnings"] == ["this is no FIT, GPX or TCX file"]
-    (empty,) = files._as_text(b"")
+    (empty,) = cutting.as_text(io.BytesIO())
     assert empty["is_last"] is True
 
 
 @pytest.mark.parametrize("data", [b"", b"\x0e", b"\x0e\x20\x00\x00\xff\xff\x00\x00.FIT"])
 def test_next_to_nothing_gives_a_warning_or_nothing(data: bytes) -> None:
-    fit = FitFile(data)
+    fit = FitFile(io.BytesIO(data))
     assert list(fit.messages()) == []
     expected = ["the file breaks off or is damaged"] if data else []
     assert [warning.partition(" (")[0] for warning in fit.warnings] == expected

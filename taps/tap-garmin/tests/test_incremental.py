@@ -50,6 +50,12 @@ def served(garmin: Garmin) -> dict[str, dict[str, Any]]:
     }
 
 
+def without_asked(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the bookmarks but for the days that were asked for, which are those of each run."""
+    found: dict[str, Any] = state["bookmarks"]
+    return {name: {k: v for k, v in one.items() if k != "asked"} for name, one in found.items()}
+
+
 def asked_days(garmin: Garmin, path: str) -> list[tuple[str, str]]:
     """Return first and last day of each request whose path ends in two days."""
     parts = [asked.path.split("/") for asked in garmin.requests if path in asked.path]
@@ -109,7 +115,7 @@ def test_a_rerun_on_an_unchanged_account_brings_the_same_records(
     for stream in NINE:
         assert keyed(again, stream).items() <= keyed(first, stream).items()
         assert again.deleted(stream) == []
-    assert again.state == first.state
+    assert without_asked(again.state) == without_asked(first.state)
 
 
 def test_what_vanished_from_a_window_that_is_read_again_is_told(

@@ -102,14 +102,28 @@ def test_this_machine_may_stand_in_for_the_service(url: str) -> None:
     assert configuration.problems({"api_url": url}, SCHEMA) == []
 
 
-def test_files_are_refused_with_the_mend() -> None:
-    with pytest.raises(ConfigValidationError) as caught:
-        TapGarmin(config={"auth_mode": "files", "paths": ["export.zip"]})
-    (line,) = caught.value.errors
-    assert line == (
-        "Setting 'auth_mode' cannot be 'files' in this version: "
-        "leave it out, or set it to 'api_key'."
-    )
+def test_files_need_no_key_and_a_path_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "export.zip").write_bytes(b"")
+    TapGarmin(config={"auth_mode": "files", "paths": [str(tmp_path / "*.zip")]})
+    for paths, told in (
+        ([], "Setting 'paths' is missing: with auth_mode 'files' it names what you exported"),
+        (["there", str(tmp_path)], "Setting 'paths' names nothing that exists: 'there'."),
+    ):
+        with pytest.raises(ConfigValidationError) as caught:
+            TapGarmin(config={"auth_mode": "files", "paths": paths})
+        (line,) = caught.value.errors
+        assert line.startswith(told)
+
+
+def test_each_way_in_has_streams_of_its_own(tmp_path: Path) -> None:
+    names = {
+        mode: set(
+            TapGarmin(config={"auth_mode": mode, "api_key": "k", "paths": [str(tmp_path)]}).streams
+        )
+        for mode in ("api_key", "files")
+    }
+    assert not names["api_key"] & names["files"]
+    assert all(name.startswith("export_") for name in names["files"])
 
 
 def test_company_credentials_are_pointed_to_the_personal_key(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from . import clock
 from .api import V9, rows
-from .errors import AnswerError, CredentialsError
+from .errors import AnswerError, CredentialsError, Pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .client import Answer
 
 __all__ = ["Account", "Workspace", "zone_of"]
+
+DAY: Final = 86_400
+"""Seconds after which what is known of the account is asked for again, if it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,23 @@ class Account:
             found = self.api.get(V9 + path, **params)
             self._take(path, found)
             self._answers[path] = found
+            self.kept.setdefault("asked_at", {})[path] = clock.seconds()
         return self._answers[path]
+
+    def _refresh(self, path: str, member: str) -> None:
+        """Ask for what is not known, or was learned long ago: its own stream may be off.
+
+        Raises:
+            Pause: The quota is spent, and nothing is known yet.
+        """
+        age = clock.seconds() - self.kept.get("asked_at", {}).get(path, 0)
+        if member in self.kept and 0 <= age < DAY:
+            return
+        try:
+            self.answer(path)
+        except Pause:
+            if member not in self.kept:
+                raise
 
     def _take(self, path: str, answer: Answer) -> None:
         """Keep what is needed of an answer."""
@@ -102,14 +122,13 @@ class Account:
     @property
     def user_id(self) -> int:
         """Id of the person; asked for if it is not known."""
-        if "user_id" not in self.kept:
-            self.answer("/me")
+        self._refresh("/me", "user_id")
         return int(self.kept["user_id"])
 
     @property
     def created_on(self) -> date | None:
         """Day on which the account was made, None if Toggl did not tell."""
-        _ = self.user_id
+        self._refresh("/me", "created_on")
         try:
             return date.fromisoformat(self.kept.get("created_on", ""))
         except ValueError:
@@ -117,7 +136,8 @@ class Account:
 
     @property
     def zone(self) -> tzinfo:
-        """Time zone of the person's profile; UTC if it is not known."""
+        """Time zone of the person's profile, asked for if it is not known; else UTC."""
+        self._refresh("/me", "time_zone")
         return zone_of(self.kept.get("time_zone")) or UTC
 
     def day(self, moment: datetime) -> date:
@@ -131,8 +151,7 @@ class Account:
     @property
     def workspaces(self) -> list[Workspace]:
         """All workspaces of the person; asked for if they are not known."""
-        if "workspaces" not in self.kept:
-            self.answer("/me/workspaces")
+        self._refresh("/me/workspaces", "workspaces")
         return self.known
 
     @property
@@ -174,7 +193,9 @@ def _workspace(row: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what keeps a workspace or organization from being read, and how far back it goes."""
     closed = next((word for word, name in CLOSED.items() if row.get(name)), None)
-    found = {"closed": closed, "retention": row.get("max_data_retention_days")}
+    days = row.get("max_data_retention_days")
+    retention = days if type(days) is int and days > 0 else None
+    found = {"closed": closed, "retention": retention}
     return {name: value for name, value in found.items() if value}
 
 

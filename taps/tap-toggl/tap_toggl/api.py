@@ -80,7 +80,7 @@ class Toggl(Client):
         bucket = self.quota.bucket(request.path)
         if (wait := self._due(bucket)) > 0:
             self._hold(bucket, wait)
-        self.quota.count(bucket)
+        self.quota.count(bucket, clock.seconds())
 
     def _due(self, bucket: str) -> int:
         """Return the seconds until a request may be sent; 0 or less for at once."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
+IN_HEADERS = ("api_token", "api_key", "user_agent")
+"""Settings that are sent in the header of a request."""
 ARTICLES = {
     "string": "text",
     "integer": "a whole number",
@@ -132,7 +134,8 @@ def problems(settings: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """
     errors = JSONSchemaValidator(schema).iter_errors(settings)
     lines = [line for error in errors for line in _lines(error, schema)]
-    return lines or [*_address_problems(settings), *_period_problems(settings)]
+    checks = (_address_problems, _header_problems, _period_problems)
+    return lines or [line for check in checks for line in check(settings)]
 
 
 def _lines(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -196,6 +199,14 @@ def _loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _header_problems(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each setting that no header can carry, such as a key with a line break."""
+    for name in IN_HEADERS:
+        value = settings.get(name) or ""
+        if not (value.isascii() and value.isprintable()):
+            yield f"Setting '{name}' must be one line of plain letters, digits and signs."
 
 
 def _period_problems(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -71,11 +71,19 @@ def csv_files(paths: Iterable[str]) -> Iterator[File]:
 def _opened(path: Path, name: str) -> Iterator[File]:
     """Yield a file, or those of an archive."""
     try:
+        if path.stat().st_size > LARGEST:
+            yield _too_large(name)
+            return
         content = path.read_bytes()
     except OSError as error:
         yield File(name, problem=f"Cannot read '{path}': {error.strerror}. See setting 'paths'.")
         return
     yield from _unpacked(name, content, 0)
+
+
+def _too_large(name: str) -> File:
+    """Return why a file is not read."""
+    return File(name, problem=f"{name} is larger than {LARGEST >> 20} MiB, which is not read.")
 
 
 def _unpacked(name: str, content: bytes, depth: int) -> Iterator[File]:
@@ -97,7 +105,7 @@ def _member(
 ) -> Iterator[File]:
     """Yield what a member of an archive holds."""
     if member.file_size > LARGEST:
-        yield File(name, problem=f"{name} is larger than {LARGEST >> 20} MiB, which is not read.")
+        yield _too_large(name)
         return
     try:
         content = archive.read(member)

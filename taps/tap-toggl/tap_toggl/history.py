@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from .coverage import joined
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
-__all__ = ["AHEAD", "History", "Limits", "Window"]
+    from .coverage import Stretches
+
+__all__ = ["AHEAD", "FIRST_DAY", "LAST_DAY", "History", "Limits", "Window"]
 
 LONGEST: Final = 364
 """Days of a window; a report of more than a year is refused, or empty without a word."""
@@ -70,6 +74,7 @@ class History:
             present one first: ``first`` and ``last`` day, ``why`` (history or again), ``reached``
             (day of the last entry that was emitted) and ``begins`` (day of the first). ``oldest``
             is the first day of all windows so far, ``ended`` tells why there is no older one,
+            ``asked`` are the days that have been read,
             ``newest_at`` when the newest days were read (seconds since 1970), ``edge`` how many
             days back the plan was found to reach.
         limits: What bounds it in this run.
@@ -79,6 +84,8 @@ class History:
         """Go on with what the last run knew."""
         self.kept = kept
         self.limits = limits
+        self.asked: Stretches = []
+        self._first = FIRST_DAY
 
     @property
     def floor(self) -> date:
@@ -137,7 +144,8 @@ class History:
     def _is_due(self, now: int) -> bool:
         """Tell whether the newest days are to be read again; it closes a long gap, too."""
         age = now - int(self.kept["newest_at"])
-        wanted = self.limits.reread_days > 0 and age >= self.limits.reread_every
+        # A time that is still to come is one of a clock that was set back since.
+        wanted = self.limits.reread_days > 0 and not 0 <= age < self.limits.reread_every
         return (wanted or age >= GAP) and not any(one["why"] == "again" for one in self._windows)
 
     def _plan_again(self, now: int) -> None:
@@ -184,6 +192,7 @@ class History:
         first, last = (date.fromisoformat(present[name]) for name in ("first", "last"))
         if "reached" in present:
             first = max(first, date.fromisoformat(present["reached"]) - ONE, self.floor)
+        self._first = first
         if first <= last:
             return Window(first, last)
         self.finish()
@@ -203,10 +212,21 @@ class History:
             present = self._windows[0]
             present.setdefault("begins", days[0])
             present["reached"] = max(days[-1], present.get("reached", ""))
+            self._note_asked(date.fromisoformat(present["reached"]) - ONE)
+
+    def _note_asked(self, last: date) -> None:
+        """Note that the present window was read up to a day, as far as the days are over.
+
+        ``asked`` holds such days of this run, and in the STATE those of all runs.
+        """
+        stretch = [(str(self._first), str(min(last, self.limits.today - ONE)))]
+        self.asked = joined(self.asked, stretch)
+        self.kept["asked"] = joined(self.kept.get("asked", []), stretch)
 
     def finish(self) -> None:
         """Note that the present window was read to its end."""
         present = self._windows.pop(0)
+        self._note_asked(date.fromisoformat(present["last"]))
         if present["why"] == "history":
             self._end_or_go_on(present)
 

@@ -17,6 +17,8 @@ __all__ = ["HOUR", "USER", "Quota"]
 
 USER: Final = "user"
 HOUR: Final = 3600
+LONGEST: Final = 24 * HOUR
+"""A reset that is farther away is none: a clock was set back since."""
 MARGIN: Final = 1
 """Seconds that are waited longer, because both clocks count whole seconds."""
 WORKSPACE: Final = re.compile(r"/workspaces?/(\d+)(?:/|$)")
@@ -52,28 +54,34 @@ class Quota:
 
     def wait(self, bucket: str, now: int) -> int:
         """Return the seconds until a request may be sent; 0 for at once."""
-        known = self.kept.get(bucket)
-        if known and now >= known["resets_at"]:
-            del self.kept[bucket]
-            known = None
+        known = self._known(bucket, now)
         if known is None or known["remaining"] > self.reserve:
             return 0
         return int(known["resets_at"]) - now
 
     def left(self, bucket: str, now: int) -> int | None:
         """Return how many requests may still be sent this hour, None if that is not known."""
-        known = self.kept.get(bucket)
-        if known is None or now >= known["resets_at"]:
-            return None
-        return max(0, int(known["remaining"]) - self.reserve)
+        known = self._known(bucket, now)
+        return None if known is None else max(0, int(known["remaining"]) - self.reserve)
 
-    def count(self, bucket: str) -> None:
-        """Count a request that was sent."""
+    def _known(self, bucket: str, now: int) -> dict[str, int] | None:
+        """Return what is known of a quota; None when its hour is over."""
+        known: dict[str, int] | None = self.kept.get(bucket)
+        if known and not 0 < known["resets_at"] - now <= LONGEST:
+            del self.kept[bucket]
+            return None
+        return known
+
+    def count(self, bucket: str, now: int) -> None:
+        """Count a request that is sent: its answer may be lost, or tell nothing of the quota."""
         self.used[bucket] = self.used.get(bucket, 0) + 1
+        if known := self._known(bucket, now):
+            known["remaining"] -= 1
 
     def note(self, bucket: str, remaining: int, resets_in: int, now: int) -> None:
         """Keep what an answer told: requests left, seconds until all are there again."""
-        self.kept[bucket] = {"remaining": remaining, "resets_at": now + resets_in + MARGIN}
+        wait = min(resets_in + MARGIN, LONGEST)
+        self.kept[bucket] = {"remaining": remaining, "resets_at": now + wait}
         self._most[bucket] = max(remaining + 1, self._most.get(bucket, 0))
 
     def hourly(self, bucket: str) -> int | None:

@@ -8,10 +8,12 @@ switched off; days are the person's, and both ends are included.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from .api import REPORTS, rows
 from .errors import AnswerError, RefusedError
+from .history import FIRST_DAY, LAST_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -136,7 +138,7 @@ class DetailedReport:
 
     def _further(self, number: str, place: dict[str, int]) -> int:
         """Return the next row number, which must be larger than the last."""
-        if not number.isdigit() or int(number) <= place.get("first_row_number", 0):
+        if not number.isdecimal() or int(number) <= place.get("first_row_number", 0):
             raise AnswerError(f"The answer to {self.path} names no next page that is further on.")
         return int(number)
 
@@ -181,7 +183,11 @@ def entry_ids(row: dict[str, Any]) -> list[Any]:
 def day_of(row: dict[str, Any]) -> str | None:
     """Return the person's day on which a row's entry begins, None if the row does not tell."""
     start = next((one.get("start") for one in _nested(row)), None)
-    return start[:10] if isinstance(start, str) else None
+    try:
+        day = date.fromisoformat(str(start)[:10])
+    except ValueError:
+        return None
+    return str(day) if FIRST_DAY <= day <= LAST_DAY else None
 
 
 def _nested(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk.exceptions import ConfigValidationError
 
 from . import clock, configuration
@@ -16,6 +17,7 @@ from .history import History, Limits
 from .plugin import BronzeTap
 from .quota import Quota
 from .settings import NO_TOKEN, SCHEMA, TOKEN_VARIABLE, zone_problems
+from .state import problem as state_problem
 from .streams import STREAMS
 
 if TYPE_CHECKING:
@@ -65,6 +67,16 @@ class TapToggl(BronzeTap):
     def activity(self) -> Activity:
         """The newest days with entries."""
         return Activity(self.kept("activity"))
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the STATE of the last run.
+
+        Raises:
+            click.ClickException: It is that of another tap, or damaged.
+        """
+        if line := state_problem(state):
+            raise click.ClickException(line)
+        super().load_state(state)
 
     def kept(self, part: str) -> dict[str, Any]:
         """Return a part of the STATE that belongs to no stream, to be changed in place."""
@@ -128,7 +140,7 @@ class TapToggl(BronzeTap):
 
     def tell_silence(self) -> None:
         """Warn if an account that was busy has turned silent."""
-        if line := self.activity.warning(self.account.day(clock.now())):
+        if line := self.activity.warning(clock.now().date()):
             self.logger.warning("%s", line)
 
     @property

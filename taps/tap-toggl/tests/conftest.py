@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +23,6 @@ from tests.tap_runs import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.sandbox.server import Asked
     from tests.sandbox.toggl import Toggl
@@ -173,6 +175,27 @@ class Bronze:
 def bronze() -> Bronze:
     """A target's memory."""
     return Bronze()
+
+
+COUNTS = "SELECT metadata ->> 'stream', count(*) FROM bronze_toggl GROUP BY 1"
+
+
+@pytest.fixture
+def load(query: Any, database: str) -> Callable[[list[str]], dict[str, int]]:
+    """Load messages with the project's own target; return how many rows each stream got."""
+    target = str(Path(sys.executable).parent / "target-bronze-postgres")
+    environ = os.environ | {"TARGET_BRONZE_POSTGRES_DSN": database}
+
+    def loaded(lines: list[str]) -> dict[str, int]:
+        exists = query("SELECT to_regclass('bronze_toggl') IS NOT NULL") == [True]
+        before = dict(query(COUNTS)) if exists else {}
+        text = "\n".join(lines)
+        subprocess.run(
+            [target], input=text, text=True, capture_output=True, env=environ, check=True
+        )
+        return {name: n - before.get(name, 0) for name, n in query(COUNTS) if n != before.get(name)}
+
+    return loaded
 
 
 @pytest.fixture(autouse=True)

@@ -175,3 +175,33 @@ def test_a_signal_is_no_success(sandbox: Sandbox, tmp_path: Path) -> None:
             pass
         process.terminate()
         assert process.wait(20) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("redirection", "line"),
+    [
+        (">&-", "Nothing reads this tap's messages any more"),
+        ("| head -n 2 >/dev/null", "Nothing reads this tap's messages any more"),
+        (">/dev/full", "Cannot write this tap's messages: No space left on device."),
+    ],
+)
+def test_messages_that_nobody_takes_are_told(
+    sandbox: Sandbox, tmp_path: Path, redirection: str, line: str
+) -> None:
+    done = subprocess.run(
+        [
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            f'"$0" -m tap_toggl --config ENV {redirection}',
+            sys.executable,
+        ],
+        cwd=tmp_path,
+        env=os.environ | sandbox.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (told,) = lines(done)
+    assert line in told

@@ -150,9 +150,9 @@ def test_files_that_cannot_be_read_do_not_hide_the_others(start: Start, tmp_path
 def test_a_file_that_is_too_large_is_named(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "LARGEST", 10)
-    with zipfile.ZipFile(tmp_path / "big.zip", "w") as archive:
-        archive.writestr("big.csv", HEADER)
+    monkeypatch.setattr(files, "LARGEST", 600)
+    with zipfile.ZipFile(tmp_path / "big.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("big.csv", HEADER * 9)
     assert "big.zip!big.csv is larger than" in read(start, tmp_path).failure
 
 
@@ -195,3 +195,14 @@ def test_the_zone_of_the_files(start: Start) -> None:
     pipeline = start(zone="Asia/Kathmandu")
     run = pipeline.run("me", STREAM, paths=[str(DATA)])
     assert run.records(STREAM)[0]["_tap_start"] == "2026-01-13T09:00:00+05:45"
+
+
+def test_a_plain_file_that_is_too_large_is_not_read(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LARGEST", 300)
+    (tmp_path / "a.csv").write_text(HEADER * 3)
+    (tmp_path / "b.csv").write_bytes((DATA / "exported.csv").read_bytes()[:100])
+    run = read(start, tmp_path)
+    assert run.failure is not None
+    assert "a.csv is larger than" in run.failure

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,41 +128,20 @@ def test_new_entries_make_no_versions_of_what_they_belong_to(start: Start, bronz
     assert written["time_entries"] > 1
 
 
-COUNTS = "SELECT metadata ->> 'stream', count(*) FROM bronze_toggl GROUP BY 1"
-
-
-@pytest.fixture
-def load(query: Any, database: str) -> Callable[[Any], dict[str, int]]:
-    """Load a run with the project's own target; return how many rows each stream got."""
-    target = str(Path(sys.executable).parent / "target-bronze-postgres")
-    environ = os.environ | {"TARGET_BRONZE_POSTGRES_DSN": database}
-
-    def loaded(run: Any) -> dict[str, int]:
-        exists = query("SELECT to_regclass('bronze_toggl') IS NOT NULL") == [True]
-        before = dict(query(COUNTS)) if exists else {}
-        text = "\n".join(run.lines)
-        subprocess.run(
-            [target], input=text, text=True, capture_output=True, env=environ, check=True
-        )
-        return {name: n - before.get(name, 0) for name, n in query(COUNTS) if n != before.get(name)}
-
-    return loaded
-
-
 def test_the_target_writes_nothing_at_the_second_run(start: Start, load: Any) -> None:
     pipeline = start(running=False)
     account = pipeline.toggl.account
     (first,) = pipeline.runs()
-    found = load(first)
+    found = load(first.lines)
     assert found[HISTORY] == len(account.own_entries())
     assert found["projects"] == len(account.projects)
     pipeline.sandbox.clock.move(timedelta(hours=6))
-    assert load(pipeline.run()) == {}
+    assert load(pipeline.run().lines) == {}
     gone = account.own_entries()[-1]
     account.delete_entry(gone.id)
     account.delete_project(next(iter(account.projects)))
     pipeline.wait(days=1)
-    changed = load(pipeline.run())
+    changed = load(pipeline.run().lines)
     assert changed.keys() == {"time_entries", "projects"}
     assert changed["projects"] == 1
 
@@ -316,3 +291,74 @@ def test_the_oldest_day_is_never_refused(start: Start) -> None:
     pipeline = start(now=datetime(2026, 5, 1, 12, tzinfo=UTC))
     assert pipeline.run("time_entries").failure is None
     assert [asked.status for asked in pipeline.toggl.requests] == [200]
+
+
+@pytest.mark.parametrize(
+    ("day", "now"),
+    [
+        ("2026-03-29", datetime(2026, 4, 10, 9, tzinfo=UTC)),
+        ("2025-10-26", datetime(2025, 11, 10, 9, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("streams", [("time_entries",), ("time_entries", HISTORY)])
+def test_days_on_which_the_clock_changes(
+    start: Start, day: str, now: datetime, streams: tuple[str, ...]
+) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=0, now=now)
+    account = pipeline.toggl.account
+    midnight = datetime.fromisoformat(day).replace(tzinfo=account.zone).astimezone(UTC)
+    for half_hours in range(-8, 60):
+        account.insert_entry(midnight + timedelta(minutes=30 * half_hours), timedelta(minutes=5))
+    wanted = {
+        one.id
+        for one in account.own_entries()
+        if str(datetime.fromtimestamp(one.start, account.zone).date()) == day
+    }
+    assert len(wanted) == {"2026-03-29": 46, "2025-10-26": 50}[day]
+    run = pipeline.run(*streams, start_date=day, end_date=day)
+    assert set(run.ids("time_entries")) == wanted
+    assert set(run.history) == (wanted if HISTORY in streams else set())
+
+
+def test_planned_entries_of_a_bounded_read(start: Start) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=2)
+    planned = {one.id for one in pipeline.toggl.account.own_entries()}
+    run = pipeline.run(start_date="2026-03-01", end_date="2026-03-31")
+    assert set(run.ids("time_entries")) == set(run.history) == planned
+
+
+def test_a_time_of_a_clock_that_was_wrong_is_not_believed(start: Start) -> None:
+    pipeline = start()
+    pipeline.runs()
+    pipeline.sandbox.clock.move(timedelta(days=60))
+    pipeline.run()
+    pipeline.sandbox.clock.move(timedelta(days=-60))
+    run = pipeline.run()
+    (asked,) = run.to("/me/time_entries")
+    assert int(asked.query["since"]) < pipeline.sandbox.clock.now().timestamp() - 86_000
+    assert len(run.pages) > 0
+
+
+def test_other_names_make_no_versions_of_entries(start: Start, bronze: Any) -> None:
+    pipeline = start()
+    account = pipeline.toggl.account
+    for run in pipeline.runs():
+        bronze.load(run)
+    for held in (account.projects, account.clients):
+        for record in held.values():
+            account.rename(record, f"{record['name']} (new)", touch=False)
+    pipeline.sandbox.clock.move(timedelta(days=8))
+    run = pipeline.run()
+    assert run.pages
+    assert bronze.load(run).keys() == {"projects", "clients"}
+
+
+def test_what_projects_derive_makes_no_versions(start: Start, bronze: Any) -> None:
+    pipeline = start()
+    for run in pipeline.runs():
+        bronze.load(run)
+    for project in pipeline.toggl.account.projects.values():
+        project["first_time_entry"] = "2019-01-01T09:00:00Z"
+        project["current_period"] = {"start_date": "2026-03-02", "end_date": "2026-03-08"}
+    pipeline.sandbox.clock.move(timedelta(hours=6))
+    assert bronze.load(pipeline.run()) == {}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from tap_toggl.settings import OPTIONAL
 from tap_toggl.streams import GROUPS, NAMES
 from tap_toggl.tap import TapToggl
 from tests.sandbox.toggl import workspaces
@@ -98,7 +101,7 @@ def test_the_timeline_is_read_by_months_and_goes_on(start: Start) -> None:
     pipeline = start(years=0.25)
     pipeline.toggl.account.preferences["record_timeline"] = True
     first = pipeline.run("timeline", start_date="2026-01-01")
-    assert len(first.requests) == 3
+    assert len(first.to("/timeline")) == 3
     assert len(first.ids("timeline")) > 1000
     pipeline.sandbox.clock.move(timedelta(days=1))
     second = pipeline.run("timeline")
@@ -179,6 +182,7 @@ def test_archived_and_many_projects_come_in_personal_mode(start: Start) -> None:
     assert len(run.ids("projects")) == 205
     assert len(run.requests) == 1
     assert any(not row["active"] for row in run.records("projects"))
+    assert any(row["is_private"] for row in run.records("projects"))
 
 
 def test_tasks_that_are_done_come_in_personal_mode(start: Start) -> None:
@@ -187,3 +191,27 @@ def test_tasks_that_are_done_come_in_personal_mode(start: Start) -> None:
     done = account.add_task("Done", next(iter(account.projects)))
     account.finish_task(done["id"])
     assert done["id"] in pipeline.run("tasks").ids("tasks")
+
+
+@pytest.mark.parametrize("stream", NAMES)
+def test_each_stream_can_be_selected_by_its_name(stream: str) -> None:
+    catalog = TapToggl(config={"api_token": "x"}).catalog_dict
+    for entry in catalog["streams"]:
+        (root,) = (part for part in entry["metadata"] if not part["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] == stream
+    tap = TapToggl(config={"api_token": "x"}, catalog=catalog)
+    assert {name for name, one in tap.streams.items() if one.selected} == {stream}
+
+
+@pytest.mark.parametrize("word", OPTIONAL)
+def test_each_group_and_stream_can_be_switched_on(word: str) -> None:
+    settings = {"api_token": "x", "stream_groups": [word]}
+    wanted = DEFAULT | set(GROUPS.get(word, [word]))
+    assert selected(stream_groups=[word]) == wanted
+    # Meltano writes a catalog that leaves out whatever its "select" does not name.
+    catalog = TapToggl(config={"api_token": "x"}).catalog_dict
+    for entry in catalog["streams"]:
+        (root,) = (part for part in entry["metadata"] if not part["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] in DEFAULT
+    tap = TapToggl(config=settings, catalog=catalog)
+    assert {name for name, one in tap.streams.items() if one.selected} == wanted

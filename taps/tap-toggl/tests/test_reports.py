@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +69,18 @@ def test_a_page_size_that_is_refused_is_asked_for_once(
     assert {asked.status for asked in pipeline.run(HISTORY).pages} == {200}
 
 
+@pytest.mark.parametrize("header", ["granted", "asked"])
 def test_a_page_size_that_falls_back_to_the_standard_is_left(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch, header: str
 ) -> None:
     pipeline = start(entries_per_day=8)
-    pipeline.toggl.largest_page_size = 200
+    pipeline.toggl.largest_page_size, pipeline.toggl.page_size_header = 200, header
     read = report_query.Query.read.__func__  # type: ignore[attr-defined]
 
     def falling_back(cls: Any, toggl: Any, body: dict[str, Any], wid: int) -> Any:
         size = body["page_size"] if body["page_size"] <= 200 else 50
-        return read(cls, toggl, body | {"page_size": size}, wid)
+        found = read(cls, toggl, body | {"page_size": size}, wid)
+        return replace(found, asked_page_size=body["page_size"])
 
     monkeypatch.setattr(report_query.Query, "read", classmethod(falling_back))
     run = pipeline.run(HISTORY)
@@ -208,9 +211,13 @@ def test_an_empty_page_that_names_a_next_one_is_an_error(start: Start) -> None:
     assert "is empty, but names a next page" in (pipeline.run(HISTORY).failure or "")
 
 
+@pytest.mark.parametrize("refusal", ["402", "empty"])
 @pytest.mark.parametrize("reach", [365, 90])
-def test_reports_stop_at_the_reach_that_the_plan_tells(start: Start, reach: int) -> None:
+def test_reports_stop_at_the_reach_that_the_plan_tells(
+    start: Start, reach: int, refusal: str
+) -> None:
     pipeline = start(years=1.5, entries_per_day=1)
+    pipeline.toggl.retention_refusal = refusal
     pipeline.toggl.account.limit_history(reach)
     run = pipeline.run()
     assert {asked.status for asked in run.pages} == {200}

@@ -70,6 +70,9 @@ def test_empty_means_unset_and_defaults_are_filled_in() -> None:
         ("api_url", "https://api.example:port", "scheme and host alone"),
         ("api_url", "api.example", "scheme and host alone"),
         ("start_date", "yesterday", "a date such as"),
+        ("api_token", "two\nlines", "one line of plain letters"),
+        ("api_token", "arrow \N{RIGHTWARDS ARROW}", "one line of plain letters"),
+        ("user_agent", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "one line of plain letters"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_must_be(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
+
+from tap_toggl.state import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +91,7 @@ def test_trouble_that_passes_is_borne(start: Start, status: int) -> None:
     run = pipeline.run("clients")
     assert run.failure is None
     assert [asked.status for asked in run.requests] == [status] * 3 + [200]
+    assert "It did so" not in run.log
 
 
 def test_trouble_that_stays_ends_the_stream_alone(start: Start) -> None:
@@ -94,6 +99,7 @@ def test_trouble_that_stays_ends_the_stream_alone(start: Start) -> None:
     pipeline.toggl.faults.status(503, count=None, path="/me/clients")
     run = pipeline.run("clients", "tags")
     assert "answered 503 Service Unavailable to /api/v9/me/clients." in (run.failure or "")
+    assert "It did so 5 times" in (run.failure or "")
     assert run.records("tags")
     assert run.of("ACTIVATE_VERSION", "clients") == []
 
@@ -201,6 +207,17 @@ def test_a_suspended_organization_is_skipped(start: Start) -> None:
     assert f"{HISTORY} of workspace" in run.log
 
 
+def test_history_that_was_suspended_does_not_hold_up_the_lists(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6)
+    account = pipeline.toggl.account
+    pipeline.run()
+    assert pipeline.is_coming_in
+    account.suspend(account.workspaces[account.workspace_id])
+    for hours in (21, 6):
+        pipeline.sandbox.clock.move(timedelta(hours=hours))
+        assert len(pipeline.run().to("/me/clients")) == 1
+
+
 def test_a_workspace_that_may_not_be_read_does_not_hold_up_the_lists(start: Start) -> None:
     pipeline = start()
     pipeline.toggl.faults.status(403, body=b'"No access"', path="/search/", count=None)
@@ -265,3 +282,129 @@ def test_progress_is_told(start: Start) -> None:
     assert "8 requests of the quota of user, 20 left this hour but for the reserve." in run.log
     rest = pipeline.runs()
     assert "is complete from " in rest[-1].log
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ({"bookmarks": None}, "bookmarks"),
+        ({"bookmarks": {"time_entries": "2024-01-01T00:00:00Z"}}, "time_entries"),
+        ({"bookmarks": {"time_entries": {"changed_at": "2024-01-01"}}}, "changed_at"),
+        ({"bookmarks": {"_quota": {"user": {"remaining": 3}}}}, "_quota/user"),
+        ({"bookmarks": {"_account": {"workspaces": [{"id": 1}]}}}, "_account/workspaces/0"),
+        (
+            {"bookmarks": {HISTORY: {"workspaces": {"1": {"windows": [{"first": "soon"}]}}}}},
+            "windows/0",
+        ),
+    ],
+)
+def test_a_state_of_another_tap_is_told(start: Start, state: dict[str, Any], place: str) -> None:
+    pipeline = start()
+    pipeline.state = state
+    with pytest.raises(click.ClickException, match=r"The STATE is none of this tap's") as caught:
+        pipeline.run()
+    assert place in caught.value.message
+    assert "--full-refresh" in caught.value.message
+    assert pipeline.toggl.requests == []
+
+
+def test_the_state_of_an_sdk_tap_of_the_same_name_is_let_through(start: Start) -> None:
+    pipeline = start()
+    value = {"replication_key": "at", "replication_key_value": "2024-01-01T00:00:00Z"}
+    pipeline.state = {"bookmarks": {"time_entries": value}}
+    (asked,) = pipeline.run("time_entries").requests
+    age = pipeline.sandbox.clock.now().timestamp() - int(asked.query["since"])
+    assert age > 88 * 86_400
+
+
+def test_every_state_of_its_own_is_good(start: Start) -> None:
+    groups = ["personal", "organization", "paid_plan", "timeline"]
+    pipeline = start(plan="Starter", years=0.5, settings={"stream_groups": groups})
+    pipeline.toggl.account.preferences["record_timeline"] = True
+    found = [message["value"] for run in pipeline.runs() for message in run.of("STATE")]
+    assert len(found) > 20
+    assert [line for state in found if (line := problem(state))] == []
+
+
+@pytest.mark.parametrize(
+    "start_of_entry", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon", 5]
+)
+def test_times_that_are_none_do_not_end_a_run(start: Start, start_of_entry: Any) -> None:
+    pipeline = start(entries_per_day=0, future=0, zone="America/Los_Angeles")
+    entry = {"id": 7, "start": start_of_entry, "at": "2026-03-01T00:00:00Z"}
+    row = {"user_id": 1, "time_entries": [entry], "row_number": 1}
+    pipeline.toggl.faults.garbage(json.dumps([entry]).encode(), path="/me/time_entries")
+    pipeline.toggl.faults.garbage(json.dumps([row]).encode(), path="/search/")
+    run = pipeline.run()
+    assert run.failure is None
+    assert run.ids("time_entries") == run.history == [7]
+
+
+@pytest.mark.parametrize("days", ["365", 364.5, -1, 0, True, None])
+def test_a_reach_that_is_no_number_of_days_is_none(start: Start, days: Any) -> None:
+    pipeline = start()
+    for workspace in pipeline.toggl.account.workspaces.values():
+        workspace["max_data_retention_days"] = days
+    run = pipeline.run()
+    assert run.failure is None
+    assert "retention" not in pipeline.bookmark("_account")["workspaces"][0]
+
+
+def test_what_json_does_not_know_is_passed_on(start: Start) -> None:
+    pipeline = start()
+    pipeline.toggl.faults.garbage(b'[{"id":1,"rate":NaN,"fee":-Infinity}]', path="/me/clients")
+    run = pipeline.run("clients")
+    assert run.failure is None
+    (line,) = [line for line in run.lines if '"RECORD"' in line]
+    assert '"record":{"id":1,"rate":NaN,"fee":-Infinity}' in line
+
+
+def test_a_record_that_is_nested_too_deeply_is_told(start: Start) -> None:
+    pipeline = start()
+    body = b'[{"id":1,"x":' + b"[" * 800 + b"]" * 800 + b"}]"
+    pipeline.toggl.faults.garbage(body, path="/me/clients")
+    run = pipeline.run("clients", "tags")
+    assert run.failure == "clients: A record is nested too deeply to be written."
+    assert run.records("tags")
+    assert run.of("ACTIVATE_VERSION", "clients") == []
+
+
+def test_an_account_without_anything(start: Start) -> None:
+    pipeline = start(entries_per_day=0, running=False, future=0)
+    account = pipeline.toggl.account
+    for held in (account.workspaces, account.organizations, account.projects, account.clients):
+        held.clear()
+    account.tags.clear()
+    run = pipeline.run()
+    assert run.failure is None
+    assert {message["stream"] for message in run.of("RECORD")} == {"me"}
+    pipeline.sandbox.clock.move(timedelta(days=1))
+    assert pipeline.run().failure is None
+
+
+def test_history_alone_learns_of_new_workspaces_and_zones(start: Start) -> None:
+    pipeline = start(entries_per_day=1)
+    account = pipeline.toggl.account
+    pipeline.runs(HISTORY)
+    added = account.add_workspace(next(iter(account.organizations)), "New")
+    old = pipeline.sandbox.clock.now() - timedelta(days=50)
+    entry = account.insert_entry(old, timedelta(hours=1), workspace_id=added["id"])
+    account.change_zone("Pacific/Auckland")
+    pipeline.sandbox.clock.move(timedelta(hours=12))
+    assert pipeline.run(HISTORY).requests == []
+    pipeline.sandbox.clock.move(timedelta(hours=12, seconds=9))
+    run = pipeline.run(HISTORY)
+    assert run.history == [entry.id]
+    assert run.buckets["user"] == 2
+    assert pipeline.bookmark("_account")["time_zone"] == "Pacific/Auckland"
+
+
+def test_history_goes_on_though_the_person_has_no_quota(start: Start) -> None:
+    pipeline = start(years=1, entries_per_day=6)
+    pipeline.run(HISTORY)
+    assert pipeline.is_coming_in
+    pipeline.sandbox.clock.move(timedelta(days=2))
+    pipeline.toggl.spend("user", 30)
+    run = pipeline.run(HISTORY)
+    assert len(run.pages) > 5
+    assert run.failure is None

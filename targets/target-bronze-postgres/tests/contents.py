@@ -40,6 +40,14 @@ _FAULTS = {
             (SELECT count(*) AS rows FROM bronze_x
              WHERE metadata->>'deleted_by' IS DISTINCT FROM 'activate_version') AS b
         WHERE written <> rows""",
+    "the runs count other odd rows or tombstones": """
+        SELECT * FROM
+            (SELECT coalesce(sum(invalid), 0) AS i, coalesce(sum(warnings), 0) AS w,
+                    coalesce(sum(tombstones), 0) AS t FROM bronze_ops.runs) AS r,
+            (SELECT count(*) FILTER (WHERE validation_status = 'invalid') AS invalid,
+                    count(*) FILTER (WHERE validation_status = 'warning') AS warnings,
+                    count(*) FILTER (WHERE metadata ? 'deleted') AS tombstones FROM bronze_x) AS b
+        WHERE (i, w, t) <> (b.invalid, b.warnings, b.tombstones)""",
     "a head is no row, or not what its row is": """
         SELECT h.stream FROM bronze_ops.heads AS h
         LEFT JOIN bronze_x AS b ON (b.id, b.partition_key) = (h.id, h.partition_key)

@@ -119,7 +119,12 @@ MESSAGES: Final[Mapping[str, tuple[int, Mapping[str, Field]]]] = {
         "event_type": Field(4, "enum"), "local_timestamp": Field(5, "uint32"),
     }),
     "file_creator": (49, {"software_version": Field(0, "uint16")}),
+    "monitoring": (55, {
+        "timestamp": TIME, "cycles": Field(3, "uint32", 2), "activity_type": Field(5, "enum"),
+        "heart_rate": Field(27, "uint8"),
+    }),
     "hrv": (78, {"time": Field(0, "uint16", 1000, length=5)}),
+    "monitoring_info": (103, {"timestamp": TIME, "local_timestamp": Field(0, "uint32")}),
     "field_description": (206, {
         "developer_data_index": Field(0, "uint8"), "field_definition_number": Field(1, "uint8"),
         "fit_base_type_id": Field(2, "uint8"), "field_name": Field(3, "string", length=24),
@@ -129,9 +134,14 @@ MESSAGES: Final[Mapping[str, tuple[int, Mapping[str, Field]]]] = {
         "application_id": Field(1, "byte", length=16), "developer_data_index": Field(3, "uint8"),
         "application_version": Field(4, "uint32"),
     }),
+    "stress_level": (227, {
+        "stress_level_value": Field(0, "sint16"), "stress_level_time": Field(1, "uint32"),
+    }),
+    "sleep_level": (275, {"timestamp": TIME, "sleep_level": Field(0, "enum")}),
+    "metrics": (140, {"timestamp": TIME, "vo2max": Field(7, "sint32", 65536)}),
     "unknown": (65289, {"first": Field(0, "uint32"), "second": Field(1, "byte", length=6)}),
 }  # fmt: skip
-"""The messages that are written: number, and fields by name; one is in no profile."""
+"""The messages that are written: number, and fields by name; some are in no profile."""
 
 
 class Encoder:

@@ -40,9 +40,12 @@ class Activities(GarminStream):
             for entry in page.entries:
                 known.see(entry.id, entry.day)
             yield from page.rows
-            begun = begun or page.first_day or first
+            begun = begun or page.first_day or max(first, period.last - self.look_back * ONE)
             progress = progress or self.progress((period.last - begun).days + 1, "days")
             progress.reach((page.next_day - begun).days)
+            read = period.last if page.is_last else page.next_day - ONE
+            # All are asked for at first, since 1970; the account begins with the first one.
+            self.note_asked(begun if first == EVER else first, min(read, period.yesterday))
             if not page.is_last:
                 self.bookmark(next_day=str(page.next_day), known=known.kept(since))
                 self.emit_state()

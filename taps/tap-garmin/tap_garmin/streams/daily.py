@@ -56,6 +56,7 @@ class DayStream(GarminStream):
         while day <= period.last:
             yield from self.records(self.ask_for(day), day)
             progress.step()
+            self.note_asked(day, min(day, period.yesterday))
             day += ONE
             self.bookmark(next_day=str(day))
             self.emit_state()
@@ -201,6 +202,7 @@ class MenstrualCycles(DayStream):
                 yield cycle
             day = max(day + ONE, _day_after(cycle))
             progress.reach((day - first).days)
+            self.note_asked(first, min(day - ONE, period.yesterday))
             self.bookmark(next_day=str(day), known=sorted(known.kept(oldest)))
             self.emit_state()
         vanished = known.vanished(first, period.last)

@@ -76,13 +76,21 @@ class ActivityStream(GarminStream):
             yield from self._read(entry, known)
             progress.step()
             self._advance(entry, known, period, state)
+            self._note_until((entry.day or first) - ONE, first, entries, period)
             self.emit_state()
         yield from self._vanished(entries, known, first)
         end = period.end(state)
         oldest = str(period.last - self.look_back * ONE)
         kept = {activity: facts for activity, facts in known.items() if facts[DAY] >= oldest}
+        self._note_until(period.last, first, entries, period)
         self.bookmark(next_day=None, last_day=str(end), known=kept)
         progress.finish(end)
+
+    def _note_until(self, day: date, first: date, entries: list[Entry], period: Period) -> None:
+        """Note the days as asked for whose activities have all been read, up to a day."""
+        days = (entry.day for entry in entries if entry.day)
+        begun = min(days, default=period.last) if first == EVER else first
+        self.note_asked(begun, min(day, period.yesterday))
 
     def _is_due(self, entry: Entry, known: dict[str, list[Any]]) -> bool:
         """Tell whether an activity has not been read as it is now."""

@@ -75,6 +75,7 @@ class RangeStream(GarminStream):
                 size = self._smaller(window, error)
                 continue
             yield from self._seen(answer, known)
+            self.note_asked(window.first, min(window.last, period.yesterday))
             day = window.last + ONE
             progress.reach((day - first).days)
             if day <= period.last:

@@ -114,7 +114,7 @@ class TogglStream(BronzeStream):
     def _is_recent(self) -> bool:
         """Tell whether the stream was read a while ago, and history needs the requests."""
         age = clock.seconds() - int(self.stream_state.get("read_at", 0))
-        return self.may_wait and age < RECENT and self.toggl.history_is_coming_in
+        return self.may_wait and 0 <= age < RECENT and self.toggl.history_is_coming_in
 
     def skip_or_raise(self, error: RefusedError, part: str = "") -> None:
         """Tell in one line why the stream, or a part of it, is skipped.
@@ -181,4 +181,4 @@ def _granted(answer: Answer, asked: int) -> int:
     envelope: Any = answer.json()
     if told is None and isinstance(envelope, dict):
         told = str(envelope.get("per_page"))
-    return min(asked, int(told)) if told is not None and told.isdigit() else 1
+    return min(asked, int(told)) if told is not None and told.isdecimal() else 1

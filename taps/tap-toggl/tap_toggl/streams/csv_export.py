@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections import Counter
+from datetime import date
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tap_toggl import clock
@@ -75,10 +76,15 @@ class CsvTimeEntries(BronzeStream):
             return
         self.origin, self.received_at = file.origin(), clock.now()
         reader, seen = self._reader(file, records), Counter[str]()
+        days: set[str] = set()
         for record in records:
             number = _hash(record)
             seen[number] += 1
-            yield {"_tap_key": f"{number}-{seen[number]}"} | _start(reader, record) | record
+            start = _start(reader, record)
+            days.update(moment[:10] for moment in start.values())
+            yield {"_tap_key": f"{number}-{seen[number]}"} | start | record
+        if days:  # what lies between two entries was exported, too
+            self.note_asked(date.fromisoformat(min(days)), date.fromisoformat(max(days)))
 
     def _reader(self, file: File, records: list[Record]) -> WallTime | None:
         """Return how to read the file's times; tell if that is not certain."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tap_toggl import clock
+from tap_toggl.coverage import common, joined
 from tap_toggl.errors import OverloadedError, Pause, RefusedError, UnreachableError
 from tap_toggl.progress import Progress
 from tap_toggl.reports import DetailedReport, MovedError, PageSizes, day_of, entry_ids
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_toggl.account import Workspace
+    from tap_toggl.coverage import Stretches
     from tap_toggl.history import History, Window
     from tap_toggl.reports import Page
     from tap_toggl.tap import TapToggl
@@ -50,6 +52,7 @@ class TimeEntriesHistory(TogglStream):
         super().__init__(tap)
         self.forced_replication_method = "INCREMENTAL"
         self._seen: dict[Any, int] = {}
+        self._histories: dict[int, History] = {}
 
     def records(self) -> Iterator[Record]:
         """Yield the entries of every workspace, as far as the quotas reach."""
@@ -62,13 +65,14 @@ class TimeEntriesHistory(TogglStream):
             except RefusedError as error:
                 self.skip_or_raise(error, f" of workspace {workspace.id}")
                 self.toggl.history(workspace).skip()
+        self._keep()
         if pauses:
             raise Pause(" ".join(dict.fromkeys(pauses)))
         self.toggl.tell_silence()
 
     def _workspace(self, workspace: Workspace) -> Iterator[Record]:
         """Yield the entries of one workspace, window by window."""
-        history = self.toggl.history(workspace)
+        history = self._histories[workspace.id] = self.toggl.history(workspace)
         was_coming_in = history.is_coming_in
         history.plan(clock.seconds())
         progress = Progress(self.logger, self.toggl.quota, workspace)
@@ -132,8 +136,17 @@ class TimeEntriesHistory(TogglStream):
 
     def _keep(self) -> None:
         """Write a STATE: all that was yielded has been written before."""
-        self.bookmark()
+        self.bookmark(asked=self._asked() or None)
         self.emit_state()
+
+    def _asked(self) -> Stretches:
+        """Return the days that this run asked for and that are read of every workspace by now.
+
+        A workspace that is closed, or refuses its reports, does not count.
+        """
+        known = [self.toggl.history(one).kept for one in self.account.known if not one.closed]
+        read = [kept.get("asked", []) for kept in known if "skipped" not in kept]
+        return common(joined(*(one.asked for one in self._histories.values())), *read)
 
     def _is_new(self, record: Record) -> bool:
         """Tell whether this run has not yielded the very same entry before: days are read twice."""

@@ -114,7 +114,13 @@ class Projects(OwnList):
     page_size = 200
     source_timestamp = AT
     deleted = "/server_deleted_at"
-    volatile = ("/actual_hours", "/actual_seconds", "/total_count")
+    volatile = (
+        "/actual_hours",
+        "/actual_seconds",
+        "/current_period",
+        "/first_time_entry",
+        "/total_count",
+    )
 
 
 class Clients(OwnList):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from math import ceil
@@ -26,6 +26,8 @@ __all__ = ["TimeEntries"]
 DAY: Final = 86_400
 OLDEST: Final = 89 * DAY - 3600
 """Toggl refuses what is older than three months, which may be 89 days; an hour for the clocks."""
+EARLIEST: Final = 1970
+LATEST: Final = 9998
 CUT: Final = 1000
 """An answer of so many rows may have been cut without a word."""
 ROOM: Final = 900
@@ -57,7 +59,8 @@ class TimeEntries(TogglStream):
 
     def _changed(self, now: int) -> Iterator[Record]:
         """Yield what changed since the last run, and what of it may have been cut off."""
-        answer = self._ask(since=str(self._since(now)))
+        since = self._since(now)
+        answer = self._ask(since=str(since))
         found = rows(answer)
         yield from found
         if len(found) >= CUT:
@@ -66,6 +69,9 @@ class TimeEntries(TogglStream):
             for begin, end in _ranges(found, now - OLDEST, now + AHEAD * DAY):
                 changed = self._between(begin, end)
                 yield from (row for row in changed if known.get(row.get("id")) != row)
+        # Where there is no gap, the last run has asked for what lies before on the first day.
+        is_whole = self.stream_state.get("changed_at", 0) >= now - OLDEST
+        self._note_days(since, now, is_whole=is_whole)
         self.bookmark(changed_at=_served_at(answer, now))
 
     def _bounded(self, now: int) -> Iterator[Record]:
@@ -77,6 +83,21 @@ class TimeEntries(TogglStream):
             end = min(end, self.account.midnight(self.toggl.end) + DAY + 2 * 3600)
         if begin < end:
             yield from self._between(begin, end)
+            self._note_days(begin, end, is_whole=False)
+
+    def _note_days(self, begin: int, end: int, *, is_whole: bool) -> None:
+        """Note the days on which all entries that began have been told.
+
+        Args:
+            begin: From when on, in seconds since 1970.
+            end: Until when.
+            is_whole: Whether the first day is whole.
+        """
+        # UTC will do: the person's zone may cost a request.
+        first = _day(begin) + timedelta(days=not is_whole)
+        last = min(_day(end), _day(clock.seconds())) - timedelta(days=1)
+        earliest, latest = self.toggl.start or first, self.toggl.end or last
+        self.note_asked(max(first, earliest), min(last, latest))
 
     def _since(self, now: int) -> int:
         """Return from when on changes are asked for; warn if that leaves a gap."""
@@ -87,7 +108,7 @@ class TimeEntries(TogglStream):
         if known < oldest:
             self._warn_of_gap(_day(known), _day(oldest))
         lookback: int = self.config["lookback_days"] * DAY
-        return max(int(known) - lookback, oldest)
+        return max(min(int(known), now) - lookback, oldest)
 
     def _warn_of_gap(self, first: date, last: date) -> None:
         """Tell what cannot be known any more."""
@@ -138,15 +159,18 @@ class TimeEntries(TogglStream):
 
     def _is_wanted(self, start: datetime) -> bool:
         """Tell whether an entry begins between the settings' dates."""
-        day = self.account.day(start)
         first, last = self.toggl.start, self.toggl.end
+        if first is None and last is None:
+            return True
+        day = self.account.day(start)
         return (first is None or day >= first) and (last is None or day <= last)
 
     def _note(self, row: Record, start: datetime | None) -> None:
         """Remember the day of a living entry."""
         if start is not None and not row.get("server_deleted_at"):
-            today = self.account.day(clock.now())
-            self.toggl.activity.note([str(self.account.day(start))], today)
+            # Days in UTC will do here: the person's zone may cost a request.
+            day = str(start.astimezone(UTC).date())
+            self.toggl.activity.note([day], clock.now().date())
 
 
 def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, int]]:
@@ -168,9 +192,11 @@ def _ranges(found: Iterable[Record], begin: int, end: int) -> list[tuple[int, in
 def _start(row: Record) -> datetime | None:
     """Return when an entry begins, None if it does not tell."""
     try:
-        return datetime.fromisoformat(row["start"])
+        found = datetime.fromisoformat(row["start"])
     except (KeyError, TypeError, ValueError):
         return None
+    # The year 1 is how Go writes that there is no time; no zone can be added to it.
+    return found if EARLIEST <= found.year <= LATEST else None
 
 
 def _served_at(answer: Answer, now: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -11,6 +12,7 @@ from .base import SKIPPED, TogglStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
 
     from singer_sdk.helpers.types import Record
 
@@ -39,9 +41,11 @@ class Timeline(TogglStream):
         """Yield the events of a month at a time, from where the last run ended."""
         now = clock.seconds()
         begin, end = self._begin(now), self._end(now)
+        first = _day(begin) + timedelta(days="read_until" not in self.stream_state)
         while begin < end:
             until = min(begin + WINDOW, end)
             yield from self.listed("/timeline", start_date=str(begin), end_date=str(until))
+            self.note_asked(first, _day(until) - timedelta(days=1))
             self.bookmark(read_until=until)
             self.emit_state()
             begin = until
@@ -57,3 +61,8 @@ class Timeline(TogglStream):
         """Return until when to read."""
         end = self.toggl.end
         return now if end is None else min(now, self.account.midnight(end) + DAY)
+
+
+def _day(moment: int) -> date:
+    """Return the day of a time in seconds since 1970, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).date()

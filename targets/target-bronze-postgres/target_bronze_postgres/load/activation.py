@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from target_bronze_postgres.load import copybinary
@@ -51,21 +52,27 @@ _BURY = """
         INSERT INTO {table} ({columns})
         SELECT {values} FROM {table} AS b
         JOIN gone AS g ON b.id = g.id AND b.partition_key = g.partition_key
-        RETURNING id
+        RETURNING id, validation_status
+    ), headed AS (
+        UPDATE bronze_ops.heads AS h
+        SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true,
+            loader_id = %(loader_id)s,
+            extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
+        FROM gone AS g JOIN buried ON buried.id = g.new_id
+        WHERE h.lineage_hash = g.lineage_hash
     )
-    UPDATE bronze_ops.heads AS h
-    SET version = g.version, id = g.new_id, raw_hash = NULL, deleted = true,
-        loader_id = %(loader_id)s,
-        extracted_at = greatest(h.extracted_at, %(extracted)s::timestamp AT TIME ZONE 'UTC')
-    FROM gone AS g JOIN buried ON buried.id = g.new_id
-    WHERE h.lineage_hash = g.lineage_hash
+    SELECT count(*) AS count, count(*) FILTER (WHERE validation_status = 'invalid') AS invalid,
+           count(*) FILTER (WHERE validation_status = 'warning') AS warnings
+    FROM buried
 """
 _COUNT = """
     WITH stream AS (
         UPDATE bronze_ops.streams SET rows = rows + %(count)s, versions = versions + %(count)s
         WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
     )
-    UPDATE bronze_ops.runs SET tombstones = tombstones + %(count)s
+    UPDATE bronze_ops.runs
+    SET tombstones = tombstones + %(count)s, invalid = invalid + %(invalid)s,
+        warnings = warnings + %(warnings)s
     WHERE loader_id = %(loader_id)s
       AND source = %(source)s AND account = %(account)s AND stream = %(stream)s
 """
@@ -104,10 +111,11 @@ def activate(conn: Connection, run: Run, activation: Activation) -> int:
         "run_id": run.run_id,
         "pipeline_version": run.pipeline_version(stream.provenance.tap),
     }
-    count = conn.execute(_statement(stream.table), parameters).rowcount
-    if count:
-        conn.execute(_COUNT, {**parameters, "count": count})
-    return count
+    with conn.cursor(row_factory=dict_row) as cursor:
+        written = cursor.execute(_statement(stream.table), parameters).fetchone() or {"count": 0}
+    if written["count"]:
+        conn.execute(_COUNT, {**parameters, **written})
+    return int(written["count"])
 
 
 def _statement(table: tuple[str, str]) -> sql.Composed:

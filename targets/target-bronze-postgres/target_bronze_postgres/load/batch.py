@@ -56,6 +56,7 @@ class Batch:
     plan: Plan | None = None
     base: dict[StreamKey, int] = field(default_factory=dict)
     epoch: int = 0
+    asked: dict[StreamKey, str] = field(default_factory=dict)
 
     def add(self, item: Item) -> None:
         """Add a record of a stream that is part of the batch."""
@@ -72,6 +73,11 @@ class Batch:
             self.states.append(state)
         if len(self.states) > _MAX_STATES or sum(map(len, self.states)) > _MAX_STATE_BYTES:
             del self.states[:-1]
+
+    def add_asked(self, stream: Stream, days: str) -> None:
+        """Add days that a stream's source was asked for, as a literal of DATEMULTIRANGE."""
+        self.add_stream(stream)
+        self.asked[stream.key] = days
 
     def add_stream(self, stream: Stream) -> None:
         """Make a stream part of the batch, and so of the run, even if no record of it comes."""

@@ -20,6 +20,7 @@ from target_bronze_postgres.errors import (
 from target_bronze_postgres.load import ledger, stream
 from target_bronze_postgres.load.ahead import LookAhead
 from target_bronze_postgres.load.batch import Activation, Batch
+from target_bronze_postgres.load.coverage import Coverage
 from target_bronze_postgres.load.prepare import Preparer
 from target_bronze_postgres.load.reading import ItemReader, is_version
 from target_bronze_postgres.load.session import Session
@@ -134,6 +135,7 @@ class Engine:
         self._batch_bytes = run.settings.batch_size_bytes
         # What the latest record of the batch came with.
         self._origin: Origin | None = None
+        self._coverage = Coverage()
         self._lines = 0
         self.counter: Counter[str] = Counter()
 
@@ -207,6 +209,8 @@ class Engine:
         batch, self._batch, self._origin = self._batch, Batch(), None
         if batch.is_empty:
             return
+        if batch.states:
+            self._note_asked(batch)
         self._hand_on()
         if batch.streams:
             self._ahead.look_up(batch)
@@ -224,6 +228,18 @@ class Engine:
             self._ahead.look_up(batch)
             self._ahead.plan(batch)
         self._writer.submit(batch)
+
+    def _note_asked(self, batch: Batch) -> None:
+        """Have the days that were asked for committed with the records that came before."""
+        for name, days in self._coverage.news(batch.states[-1]).items():
+            for found in self._landing(name):
+                batch.add_asked(found, days)
+
+    def _landing(self, name: str) -> list[Stream]:
+        """Return the streams that a tap's stream lands as, as far as their SCHEMA came."""
+        mapped = self._mapping is not None and self._mapping.maps(name)
+        names = self._mapping.names(name) if self._mapping and mapped else [name]
+        return [self._streams[one] for one in names if one in self._streams]
 
     def _handle_line(self, line: bytes) -> None:
         if (read := read_line(line)) is None:

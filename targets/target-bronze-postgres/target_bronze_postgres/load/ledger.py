@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 _STREAM = """
     INSERT INTO bronze_ops.streams AS s (
         source, account, stream, schema, key_properties, provenance, first_seen, last_seen,
-        unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation
+        unknown_fields, rows, versions, first_source_timestamp, last_source_timestamp, generation,
+        asked
     ) VALUES (
         %(source)s, %(account)s, %(stream)s, %(schema)s, %(key_properties)s, %(provenance)s,
-        now(), now(), %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1
+        now(), now(), %(unknown)s, %(rows)s, %(versions)s, %(first)s, %(last)s, 1,
+        %(asked)s::datemultirange
     )
     ON CONFLICT (source, account, stream) DO UPDATE SET
         schema = excluded.schema,
@@ -45,7 +47,8 @@ _STREAM = """
         versions = s.versions + excluded.versions,
         first_source_timestamp = least(s.first_source_timestamp, excluded.first_source_timestamp),
         last_source_timestamp = greatest(s.last_source_timestamp, excluded.last_source_timestamp),
-        generation = s.generation + 1
+        generation = s.generation + 1,
+        asked = s.asked + excluded.asked
 """
 _KEPT_NAMES = 1_000
 """Unknown fields noted per stream: a map with an id for a name is no schema."""
@@ -113,13 +116,13 @@ def record_batch(conn: Connection, run: Run, batch: Batch, plan: Plan) -> None:
     """Write all of a batch but its rows and heads."""
     for key, stream in sorted(batch.streams.items()):
         changes = plan.streams.get(key, _NO_CHANGES)
-        _record_stream(conn, stream, changes)
+        _record_stream(conn, stream, changes, batch.asked.get(key, "{}"))
         _record_run(conn, run, batch, stream, changes.tally)
         _record_days(conn, key, changes.days)
     _record_letters(conn, run, plan)
 
 
-def _record_stream(conn: Connection, stream: Stream, changes: Changes) -> None:
+def _record_stream(conn: Connection, stream: Stream, changes: Changes, asked: str) -> None:
     parameters = {
         **_names(stream.key),
         "schema": _jsonb(stream.schema),
@@ -131,6 +134,7 @@ def _record_stream(conn: Connection, stream: Stream, changes: Changes) -> None:
         "versions": changes.versions,
         "first": None if changes.first is None else from_2000(changes.first),
         "last": None if changes.last is None else from_2000(changes.last),
+        "asked": asked,
     }
     conn.execute(_STREAM, parameters)
 

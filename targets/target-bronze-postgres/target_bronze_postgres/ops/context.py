@@ -70,14 +70,14 @@ class BronzeGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BronzeError as error:
-            raise _one_line(error) from error
+            raise one_line(error) from error
         except psycopg.Error as error:
             context = ctx.find_object(Context)
             label = context.target.label if context else "the database"
-            raise _one_line(_database_error(error, label)) from error
+            raise one_line(database_error(error, label)) from error
 
 
-def _database_error(error: psycopg.Error, label: str) -> DatabaseError:
+def database_error(error: psycopg.Error, label: str) -> DatabaseError:
     """What the server said, as one of this package's errors."""
     text = error.diag.message_primary or str(error)
     if error.sqlstate in sqlstate.RIGHTS:
@@ -85,5 +85,6 @@ def _database_error(error: psycopg.Error, label: str) -> DatabaseError:
     return DatabaseError(f"{label}: {text}")
 
 
-def _one_line(error: BronzeError) -> click.ClickException:
+def one_line(error: BronzeError) -> click.ClickException:
+    """Return an error as the command line tells it: one line, exit status 1."""
     return click.ClickException(" ".join(str(error).split()))

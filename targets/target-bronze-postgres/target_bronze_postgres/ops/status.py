@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from psycopg import IsolationLevel
-from psycopg.rows import class_row
 
-from target_bronze_postgres.db.migrations import check_version
+from target_bronze_postgres.ops import figures, words
+from target_bronze_postgres.ops.days import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    import psycopg
+    from datetime import datetime
 
     from target_bronze_postgres.ops.context import Context
-
-# Only bronze_ops, and only the columns that the reader role may see. A failed run is no load, but
-# the batches before its failure are.
-QUERY: Final[LiteralString] = """
-SELECT s.source, s.account, s.stream, s.rows, s.rows - s.versions AS records, s.versions,
-       greatest(s.last_seen, sums.succeeded_at) AS last_load,
-       s.first_source_timestamp::date AS first_day, s.last_source_timestamp::date AS last_day,
-       sums.invalid, sums.warnings,
-       (SELECT count(*) FROM bronze_ops.dead_letters AS d
-        WHERE (d.source, d.account, d.stream) = (s.source, s.account, s.stream)
-          AND NOT d.landed AND d.replayed_at IS NULL) AS dead_letters,
-       last.run_id, last.status AS run_status, last.started_at AS run_started,
-       last.ended_at AS run_ended, last.records_read AS run_records_read,
-       last.rows_new AS run_rows_new, last.rows_changed AS run_rows_changed,
-       last.rows_unchanged AS run_rows_unchanged, last.tombstones AS run_tombstones,
-       last.dead_letters AS run_dead_letters, quota.api_rate_limit_info
-FROM bronze_ops.streams AS s
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(r.invalid), 0)::bigint AS invalid,
-           coalesce(sum(r.warnings), 0)::bigint AS warnings,
-           max(r.ended_at) FILTER (WHERE r.status = 'success') AS succeeded_at
-    FROM bronze_ops.runs AS r
-    WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
-) AS sums
-LEFT JOIN LATERAL (
-    SELECT r.run_id, r.status, r.started_at, r.ended_at, r.records_read, r.rows_new,
-           r.rows_changed, r.rows_unchanged, r.tombstones, r.dead_letters
-    FROM bronze_ops.runs AS r
-    WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
-    ORDER BY r.started_at DESC LIMIT 1
-) AS last ON true
-LEFT JOIN LATERAL (
-    SELECT r.api_rate_limit_info
-    FROM bronze_ops.runs AS r
-    WHERE (r.source, r.account, r.stream) = (s.source, s.account, s.stream)
-      AND r.api_rate_limit_info IS NOT NULL
-    ORDER BY r.started_at DESC LIMIT 1
-) AS quota ON true
-ORDER BY s.source, s.account, s.stream
-"""
+    from target_bronze_postgres.ops.figures import Account, Figures, Stream
 
 HEADINGS: Final = (
     "stream", "rows", "records", "versions", "last load (UTC)", "age", "first day", "last day",
@@ -71,62 +25,16 @@ RUN_HEADINGS: Final = (
     "run (UTC)", "ended",
 )  # fmt: skip
 LEFT: Final = frozenset({"stream", "last run", "ended"})
-UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStatus:
-    """One stream of one account, as the operations tables tell it.
-
-    Attributes:
-        rows: Rows in the bronze table: records and their later versions, tombstones too.
-        records: Distinct records (lineages).
-        versions: Rows that are later versions of a record.
-        last_load: When the last batch came, or the newest successful run ended.
-        first_day: UTC day of the earliest source timestamp, null for undated streams.
-        last_day: UTC day of the latest one.
-        invalid: Rows of all runs that do not fit their schema.
-        warnings: Rows of all runs that landed with a warning.
-        dead_letters: Records that did not land and were not replayed since.
-        run_id: The newest run, with its status, start and end (null while it runs), and its
-            counts: records read = new + changed + unchanged + dead letters, and tombstones.
-        api_rate_limit_info: What the source last said of its quota.
-    """
-
-    source: str
-    account: str
-    stream: str
-    rows: int
-    records: int
-    versions: int
-    last_load: datetime
-    first_day: date | None
-    last_day: date | None
-    invalid: int
-    warnings: int
-    dead_letters: int
-    run_id: str | None
-    run_status: str | None
-    run_started: datetime | None
-    run_ended: datetime | None
-    run_records_read: int | None
-    run_rows_new: int | None
-    run_rows_changed: int | None
-    run_rows_unchanged: int | None
-    run_tombstones: int | None
-    run_dead_letters: int | None
-    api_rate_limit_info: Any
-
-    @property
-    def quality(self) -> float | None:
-        """The share of rows that are plainly valid, 0 to 1; null without rows."""
-        if self.rows == 0:
-            return None
-        return max(0.0, 1 - (self.invalid + self.warnings) / self.rows)
-
-    def age(self, now: datetime) -> int:
-        """Seconds since the last load."""
-        return max(0, int((now - self.last_load).total_seconds()))
+OF_A_STREAM: Final = (
+    "source", "account", "stream", "rows", "records", "versions", "last_load", "first_day",
+    "last_day", "invalid", "warnings", "tombstones", "dead_letters", "run_id", "run_status",
+    "run_started", "run_ended", "run_records_read", "run_rows_new", "run_rows_changed",
+    "run_rows_unchanged", "run_tombstones", "run_dead_letters", "api_rate_limit_info", "quality",
+    "accuracy", "reconciled_at", "missing", "changed", "vanished",
+)  # fmt: skip
+OF_AN_ACCOUNT: Final = (
+    "source", "account", "last_answer", "quota", "quota_seen_at", "key_ends_at",
+)  # fmt: skip
 
 
 @click.command()
@@ -149,111 +57,155 @@ def status(context: Context, *, form: str, last_run: bool) -> None:
 
     Records are distinct things of the source, versions are later states of them, rows are both.
     Valid is the share of rows without warning or error; dead are records that could not land.
+    Below each account stand its quota and the end of its key, as the source said last, the days
+    that were never asked for, and what the last comparison with the source found.
 
     With --last-run: records read, and how many of them were new, changed, unchanged, deleted at
     the source or dead. A stream that the newest run did not read has a dash.
 
-    JSON is an object: "database" (text), "at" (time) and "streams", a list of objects with source,
-    account, stream, rows, records, versions, last_load, age_seconds, first_day, last_day, invalid,
-    warnings, quality (0 to 1), dead_letters, run_id, run_status, run_started, run_ended,
-    run_records_read, run_rows_new, run_rows_changed, run_rows_unchanged, run_tombstones,
-    run_dead_letters and api_rate_limit_info. Times are ISO 8601 in UTC; what is not known is
-    null. Names stay, new ones may come.
+    JSON is an object: "database" (text), "at" (time), "database_size" (bytes), "accounts", a list
+    of objects with source, account, last_answer, quota, quota_seen_at and key_ends_at, and
+    "streams", a list of objects with source, account, stream, rows, records, versions, last_load,
+    age_seconds, first_day, last_day, invalid, warnings, quality (0 to 1), tombstones,
+    dead_letters, run_id, run_status, run_started, run_ended, run_records_read, run_rows_new,
+    run_rows_changed, run_rows_unchanged, run_tombstones, run_dead_letters, api_rate_limit_info,
+    days_with_data, days_empty and days_missing (never asked for), completeness (0 to 1), and, of
+    the last comparison, reconciled_at, accuracy (0 to 1), missing, changed and vanished. Times are
+    ISO 8601 in UTC; what is not known is null. Names stay, new ones may come.
     """
     with context.connect() as connection:
-        streams = read_status(connection)
-    label, now = context.target.label, datetime.now(UTC)
+        found = figures.read(connection)
+    label = context.target.label
     if form == "json":
-        click.echo(as_json(streams, label, now))
+        click.echo(words.as_json(as_document(found, label)))
     else:
-        click.echo(runs_as_text(streams, label) if last_run else as_text(streams, label, now))
+        click.echo(runs_as_text(found, label) if last_run else as_text(found, label))
 
 
-def read_status(connection: psycopg.Connection[Any]) -> list[StreamStatus]:
-    """Read all streams in one read-only transaction; none in a database without bronze tables.
-
-    Raises:
-        SchemaVersionError: The tables are newer than this program.
-    """
-    connection.read_only = True
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    with connection.transaction(), connection.cursor(row_factory=class_row(StreamStatus)) as cursor:
-        if not check_version(connection):
-            return []
-        return cursor.execute(QUERY).fetchall()
-
-
-def as_json(streams: Iterable[StreamStatus], label: str, now: datetime) -> str:
+def as_document(found: Figures, label: str) -> dict[str, Any]:
     """The stable form; the help of ``bronze status`` names its members."""
-    documents = [
-        asdict(stream) | {"quality": stream.quality, "age_seconds": stream.age(now)}
-        for stream in streams
-    ]
-    document = {"database": label, "at": now, "streams": documents}
-    return json.dumps(document, indent=2, ensure_ascii=False, default=_iso)
+    return {
+        "database": label,
+        "at": found.at,
+        "database_size": found.database_size,
+        "accounts": [
+            {name: getattr(account, name) for name in OF_AN_ACCOUNT} for account in found.known
+        ],
+        "streams": [stream_document(stream, found.at) for stream in found.streams],
+    }
 
 
-def as_text(streams: Sequence[StreamStatus], label: str, now: datetime) -> str:
+def stream_document(stream: Stream, now: datetime) -> dict[str, Any]:
+    """A stream's figures under their names in JSON."""
+    days = stream.days
+    return {name: getattr(stream, name) for name in OF_A_STREAM} | {
+        "age_seconds": stream.age(now),
+        "days_with_data": count(days.data),
+        "days_empty": count(days.empty) if days.told else None,
+        "days_missing": count(days.missing) if days.told else None,
+        "completeness": days.completeness,
+    }
+
+
+def as_text(found: Figures, label: str) -> str:
     """One table a source and account, on lines of 80 to 120 columns."""
-    tables = _tables(label, HEADINGS, streams, lambda members: [_cells(s, now) for s in members])
-    return "\n".join(tables)
+    now = found.at
+    return "\n".join(
+        _tables(label, HEADINGS, found, lambda members: [_cells(s, now) for s in members], _facts)
+    )
 
 
-def runs_as_text(streams: Sequence[StreamStatus], label: str) -> str:
+def runs_as_text(found: Figures, label: str) -> str:
     """What the newest run of each source and account did, in one table each, and the sum."""
-    tables = _tables(label, RUN_HEADINGS, streams, _run_rows)
-    return "\n".join([*tables, *_written(streams)])
+    tables = _tables(label, RUN_HEADINGS, found, _run_rows, _source_facts)
+    return "\n".join([*tables, *_written(found.streams)])
 
 
 def _tables(
     label: str,
     headings: Sequence[str],
-    streams: Sequence[StreamStatus],
-    rows_of: Callable[[list[StreamStatus]], list[tuple[str, ...]]],
+    found: Figures,
+    rows_of: Callable[[Sequence[Stream]], list[tuple[str, ...]]],
+    facts_of: Callable[[Account], Iterable[str]],
 ) -> Iterator[str]:
     """Yield the lines of one table a source and account, all of the same widths."""
-    if not streams:
+    accounts = [account for account in found.accounts if account.streams]
+    if not accounts:
         yield f"{label}: nothing loaded yet"
         return
-    groups = [list(g) for _, g in groupby(streams, key=lambda s: (s.source, s.account))]
-    tables = [rows_of(members) for members in groups]
+    tables = [rows_of(account.streams) for account in accounts]
     every = [headings, *(row for table in tables for row in table)]
     widths = [max(map(len, column)) for column in zip(*every, strict=True)]
     yield label
-    for members, table in zip(groups, tables, strict=True):
-        yield from ("", f"{members[0].source} / {members[0].account}")
+    for account, table in zip(accounts, tables, strict=True):
+        yield from ("", f"{account.source} / {account.account}")
         yield from (_line(headings, row, widths) for row in [headings, *table])
-        yield from _quota(members)
+        yield from facts_of(account)
 
 
-def _cells(stream: StreamStatus, now: datetime) -> tuple[str, ...]:
+def _cells(stream: Stream, now: datetime) -> tuple[str, ...]:
     """A stream as texts, in the order of the headings."""
     return (
         stream.stream,
-        *(f"{count:,}" for count in (stream.rows, stream.records, stream.versions)),
-        f"{stream.last_load.astimezone(UTC):%Y-%m-%d %H:%M}",
-        _age(stream.age(now)),
+        *(f"{number:,}" for number in (stream.rows, stream.records, stream.versions)),
+        words.minute(stream.last_load),
+        words.age(stream.age(now)),
         str(stream.first_day or "-"),
         str(stream.last_day or "-"),
-        "-" if stream.quality is None else _percent(stream.quality),
+        "-" if stream.quality is None else words.percent(stream.quality),
         f"{stream.dead_letters:,}",
         stream.run_status or "-",
     )
 
 
-def _run_rows(members: list[StreamStatus]) -> list[tuple[str, ...]]:
+def _facts(account: Account) -> Iterator[str]:
+    """What is known of an account and does not fit into the table."""
+    yield from _source_facts(account)
+    for stream in account.streams:
+        yield from _day_facts(stream)
+        yield from _comparison(stream)
+
+
+def _source_facts(account: Account) -> Iterator[str]:
+    if account.quota:
+        yield f"API quota last seen: {words.quota(account.quota)}"
+    if account.key_ends_at:
+        yield f"The key ends on {words.minute(account.key_ends_at)} UTC: make a new one"
+
+
+def _day_facts(stream: Stream) -> Iterator[str]:
+    missing = stream.days.missing
+    if missing:
+        first, last = missing[0]
+        days = words.plural(count(missing), "day")
+        where = str(first) if first == last else f"{first} to {last}"
+        more = f" and {words.plural(len(missing) - 1, 'more gap')}" if missing[1:] else ""
+        yield f"{stream.stream}: {days} never asked for: {where}{more}"
+
+
+def _comparison(stream: Stream) -> Iterator[str]:
+    if stream.accuracy is not None:
+        yield (
+            f"{stream.stream}: {words.percent(stream.accuracy)} of {stream.records_source:,} "
+            f"records as in the source on {words.minute(stream.reconciled_at)} UTC "
+            f"(missing {stream.missing:,}, changed {stream.changed:,}, "
+            f"vanished {stream.vanished:,})"
+        )
+
+
+def _run_rows(members: Sequence[Stream]) -> list[tuple[str, ...]]:
     """The streams of one account as texts, in the order of the headings of runs."""
     newest = _newest(members)
     return [_run_cells(stream, took_part=stream.run_id == newest) for stream in members]
 
 
-def _newest(members: Iterable[StreamStatus]) -> str | None:
+def _newest(members: Iterable[Stream]) -> str | None:
     """The id of the newest run of an account."""
     started = [(s.run_started, s.run_id) for s in members if s.run_started]
     return max(started)[1] if started else None
 
 
-def _run_cells(stream: StreamStatus, *, took_part: bool) -> tuple[str, ...]:
+def _run_cells(stream: Stream, *, took_part: bool) -> tuple[str, ...]:
     """What a run did with a stream, as texts."""
     counts = (
         stream.run_records_read,
@@ -263,21 +215,19 @@ def _run_cells(stream: StreamStatus, *, took_part: bool) -> tuple[str, ...]:
         stream.run_tombstones,
         stream.run_dead_letters,
     )
-    started = stream.run_started
     return (
         stream.stream,
-        *(f"{count or 0:,}" if took_part else "-" for count in counts),
+        *(f"{number or 0:,}" if took_part else "-" for number in counts),
         str(stream.first_day or "-"),
         str(stream.last_day or "-"),
-        f"{started.astimezone(UTC):%Y-%m-%d %H:%M}" if started else "-",
+        words.minute(stream.run_started),
         stream.run_status or "-",
     )
 
 
-def _written(streams: Sequence[StreamStatus]) -> Iterator[str]:
+def _written(streams: Sequence[Stream]) -> Iterator[str]:
     """What the newest runs wrote, all accounts together."""
-    accounts = [list(g) for _, g in groupby(streams, key=lambda s: (s.source, s.account))]
-    told = [s for members in accounts for s in members if s.run_id == _newest(members)]
+    told = [s for group in figures.by_account(streams) for s in group if s.run_id == _newest(group)]
     new = sum(s.run_rows_new or 0 for s in told)
     changed = sum(s.run_rows_changed or 0 for s in told)
     gone = sum(s.run_tombstones or 0 for s in told)
@@ -287,16 +237,6 @@ def _written(streams: Sequence[StreamStatus]) -> Iterator[str]:
         yield f"\nThe last runs: {new:,} records new, {changed:,} changed, {gone:,} deleted."
 
 
-def _age(seconds: int) -> str:
-    """Seconds in the greatest unit that gives a whole number."""
-    return next((f"{seconds // size} {unit}" for unit, size in UNITS if seconds >= size), "now")
-
-
-def _percent(share: float) -> str:
-    """Never 100% while anything is amiss."""
-    return "100%" if share == 1 else f"{math.floor(share * 1000) / 10:.1f}%"
-
-
 def _line(headings: Sequence[str], cells: Sequence[str], widths: Sequence[int]) -> str:
     """Numbers stand to the right, names to the left."""
     aligned = (
@@ -304,17 +244,3 @@ def _line(headings: Sequence[str], cells: Sequence[str], widths: Sequence[int]) 
         for heading, cell, width in zip(headings, cells, widths, strict=True)
     )
     return "  ".join(aligned).rstrip()
-
-
-def _quota(streams: Iterable[StreamStatus]) -> Iterator[str]:
-    """What the source last said of its quota, in any of the streams."""
-    told = [s for s in streams if isinstance(s.api_rate_limit_info, dict) and s.run_started]
-    if told:
-        newest = max(told, key=lambda stream: stream.run_started or stream.last_load)
-        facts = ", ".join(f"{name} {value}" for name, value in newest.api_rate_limit_info.items())
-        yield f"API quota last seen: {facts}"
-
-
-def _iso(value: datetime | date) -> str:
-    """Times in UTC, whatever the server's zone."""
-    return (value.astimezone(UTC) if isinstance(value, datetime) else value).isoformat()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dotenv import dotenv_values
 
 from target_bronze_postgres.errors import SettingsError
+from target_bronze_postgres.settings.files import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class Sources:
         """
         environ = os.environ if environ is None else environ
         cwd = Path.cwd() if cwd is None else cwd
-        path = _find_dotenv(environ, cwd)
+        path = nearest(".env", environ, cwd)
         return cls(config, environ, cwd, _read_dotenv(path) if path else {}, path)
 
     def setting(self, name: str) -> Found | None:
@@ -87,15 +88,6 @@ class Sources:
     def variables(self) -> Iterator[str]:
         """The names of all variables that are not empty, sorted."""
         return iter(sorted({n for m in (self.environ, self.dotenv) for n, v in m.items() if v}))
-
-
-def _find_dotenv(environ: Mapping[str, str], cwd: Path) -> Path | None:
-    """Meltano's project has the word, so that a pipe inside it reads what `meltano run` reads."""
-    folders = [cwd.absolute(), *cwd.absolute().parents]
-    if root := environ.get("MELTANO_PROJECT_ROOT"):
-        folders.insert(0, Path(root).absolute())
-    # os.path.isfile, because Path.is_file raises where a folder may not be entered.
-    return next((f / ".env" for f in folders if os.path.isfile(f / ".env")), None)  # noqa: PTH113
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -208,3 +208,19 @@ def test_zones_of_server_and_client_change_nothing(
     for zone in ("Asia/Tokyo", "Pacific/Niue"):
         load(*LINES, env={"TZ": zone, "PGTZ": zone})
         assert landed(contents(database)) == landed(piped)
+
+
+@pytest.mark.extra  # for the memory that it takes, most of it on this side
+def test_a_record_of_100_mb_lands_as_the_server_reads_it(load: Load, query: Query) -> None:
+    text = b"ab\\u00e9\xc3\xa9\\\\" * 4_000_000
+    pairs = b",".join(b"[%d,%d.%06d0]" % (n, n % 1000, n) for n in range(2_500_000))
+    raw = b'{"id":2,"x":"%b","y":[%b]}' % (text, pairs)
+    assert len(raw) > 100_000_000
+    done = load(ABOUT, line(b'{"id":1}'), line(raw), line(b'{"id":3}'), state({"n": 3}))
+    assert done.states == [{"n": 3}]
+    assert query("SELECT raw_id, validation_status FROM bronze_x ORDER BY 1") == [
+        (str(n), "valid") for n in (1, 2, 3)
+    ]
+    same = "SELECT raw_data = %s::jsonb AND raw_data->'y'->>-1 = %s FROM bronze_x"
+    assert query(f"{same} WHERE raw_id = '2'", raw.decode(), "[2499999, 999.24999990]") == [True]
+    assert query("SELECT count(*) FROM bronze_ops.dead_letters") == [0]

@@ -138,3 +138,36 @@ def test_a_kill_loses_and_doubles_nothing(
         load(*LINES, dsn=proxy.dsn, **SETTINGS)
         check(proxy.dsn)
     assert contents(proxy.dsn) == clean
+
+
+TIMES: dict[str, Callable[[int], str | None]] = {
+    "rising": lambda n: f"2025-01-01T00:00:{n:02}Z",
+    "equal": lambda _: "2025-01-01T00:00:00Z",
+    "missing": lambda _: None,
+}
+KILLS: list[tuple[Marks, Act, int]] = [
+    ((b"FROM STDIN", b'"n27"'), Act.HOLD, 1),
+    (COMMIT, Act.HOLD_ANSWER, 4),
+    ((b"FROM STDIN", b"COMMIT"), Act.HOLD, 1),  # of what is new, after four batches that are not
+]
+
+
+@pytest.mark.parametrize("times", TIMES)
+def test_a_file_loaded_three_times_with_kills_between_is_one_clean_load(
+    load: Load, forked: Fork, proxy: Proxy, another: Callable[..., str], times: str
+) -> None:
+    """Each key has several contents, also within one batch; none returns to an earlier one."""
+    readings = [record(id=n % 8, name=f"n{n}", extracted=TIMES[times](n)) for n in range(50)]
+    lines, settings = [schema(), *readings, state({"n": 50})], {"batch_size_rows": 10}
+    load(*lines, dsn=(clean := another()), **settings)
+    for marks, act, nth in KILLS:
+        proxy.arm(*marks, act=act, nth=nth)
+        target = forked(*lines, dsn=proxy.dsn, **settings)
+        assert proxy.reached.wait(DEADLINE), target.log
+        target.kill()
+        proxy.drop()
+        assert target.states == []
+    for _ in range(2):
+        load(*lines, dsn=proxy.dsn, **settings)
+        check(proxy.dsn)
+        assert contents(proxy.dsn) == contents(clean)

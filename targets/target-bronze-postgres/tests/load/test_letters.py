@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_bronze_postgres.db import limits
 from tests.messages import as_input, record, schema, state
 
 if TYPE_CHECKING:
@@ -51,6 +52,19 @@ def test_what_cannot_be_held_is_a_letter_with_its_exact_bytes(
         (3, 2, 0, 1),
         (3, 0, 2, 1),
     ]
+
+
+def test_a_record_that_is_too_big_for_jsonb_is_a_letter(
+    load: Load, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JSONB_BYTES", len(b'{"id": 2, "name": ""}') + 1_000)
+    most, over = line(b'"%b"' % (b"a" * 1_000)), line(b'"%b"' % (b"b" * 1_001))
+    load(schema(), record(id=1), most + b"\n", over + b"\n", record(id=3))
+    assert query("SELECT raw_id FROM bronze_x ORDER BY 1") == ["1", "2", "3"]
+    assert query("SELECT reason, message, landed FROM bronze_ops.dead_letters") == [
+        ("too_big", over, False)
+    ]
+    assert query("SELECT records_read, rows_new, dead_letters FROM bronze_ops.runs") == [(4, 3, 1)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,6 +102,23 @@ def test_every_column_is_filled(load: Load, query: Query) -> None:
         "processing_steps": ["parse", "look up", "validate", "hash", "version", "copy"],
         "processing_errors": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("env", "run_id"),
+    [
+        ({"MELTANO_RUN_ID": "mine", "MELTANO_PARENT_CONTEXT_UUID": "its"}, "mine"),
+        ({"MELTANO_RUN_ID": "", "MELTANO_PARENT_CONTEXT_UUID": "its"}, "its"),
+        ({}, "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+    ],
+)
+def test_a_run_has_the_id_that_meltano_gives_it_or_one_of_its_own(
+    load: Load, query: Query, env: dict[str, str], run_id: str
+) -> None:
+    load(schema(), record(id=1), env=env)
+    [(row, run)] = query("SELECT pipeline_run_id, run_id FROM bronze_x, bronze_ops.runs")
+    assert row == run
+    assert re.fullmatch(run_id, row)
 
 
 def test_a_record_of_a_file_says_which(load: Load, query: Query) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contents import check
 from tests.messages import record, schema
 
 if TYPE_CHECKING:
@@ -222,3 +223,11 @@ def test_a_pointer_that_the_tap_gains_is_heeded(load: Load, query: Query) -> Non
         (1, False),
         (2, True),
     ]
+
+
+def test_a_tombstone_of_an_odd_row_is_odd_too(load: Load, query: Query, database: str) -> None:
+    load(schema(), record(id=1), record(id="no integer"), record(id=3, name="a\0b"))
+    load(schema(), record(id=1) | {"version": 2}, activate(2))
+    counters = "SELECT invalid, warnings, tombstones FROM bronze_ops.runs ORDER BY started_at"
+    assert query(counters) == [(1, 1, 0), (1, 1, 2)]
+    check(database)

@@ -118,7 +118,17 @@ def test_tables_without_streams(bronze: Bronze, named: str) -> None:
 
 def test_json(bronze: Bronze, loaded: str, now: datetime) -> None:
     document = json.loads(bronze("status", "--format", "json").stdout)
-    assert set(document) == {"database", "at", "streams"}
+    assert set(document) == {"database", "at", "database_size", "accounts", "streams"}
+    assert document["accounts"] == [
+        {
+            "source": "toggl",
+            "account": "main",
+            "last_answer": (now - timedelta(seconds=9)).isoformat(),
+            "quota": {"remaining": 28, "limit": 30},
+            "quota_seen_at": (now - timedelta(hours=2)).isoformat(),
+            "key_ends_at": None,
+        }
+    ]
     assert document["database"].startswith("database ")
     assert str(psycopg.conninfo.conninfo_to_dict(loaded)["password"]) not in str(document)
     clients, entries = document["streams"]
@@ -137,6 +147,7 @@ def test_json(bronze: Bronze, loaded: str, now: datetime) -> None:
         "invalid": 3,
         "warnings": 9,
         "quality": 1 - 12 / 1_234_567,
+        "tombstones": 0,
         "dead_letters": 2,
         "run_id": "second",
         "run_status": "failed",
@@ -149,6 +160,15 @@ def test_json(bronze: Bronze, loaded: str, now: datetime) -> None:
         "run_tombstones": 0,
         "run_dead_letters": 0,
         "api_rate_limit_info": {"remaining": 28, "limit": 30},
+        "days_with_data": 0,
+        "days_empty": None,
+        "days_missing": None,
+        "completeness": None,
+        "reconciled_at": None,
+        "accuracy": None,
+        "missing": None,
+        "changed": None,
+        "vanished": None,
     }
     assert clients["quality"] is clients["first_day"] is clients["run_id"] is None
     assert clients["last_load"] == (now - timedelta(seconds=9)).isoformat()
@@ -158,7 +178,8 @@ def test_the_help_names_every_member_of_the_json(bronze: Bronze, loaded: str) ->
     assert loaded
     text = bronze("status", "--help").stdout
     document = json.loads(bronze("status", "--format", "json").stdout)
-    assert all(name in text for name in (*document, *document["streams"][0]))
+    members = (*document, *document["streams"][0], *document["accounts"][0])
+    assert all(name in text for name in members)
 
 
 def test_text(bronze: Bronze, loaded: str, now: datetime) -> None:
@@ -212,9 +233,11 @@ def test_it_only_reads(bronze: Bronze, project: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv(
         "TARGET_BRONZE_POSTGRES_DSN", make_conninfo(dsn, user="dashboard", password="sekret")
     )
-    result = bronze("status")
-    assert result.exit_code == 0
-    assert "x / main" in result.stdout
+    for verb in ("status", "catalog"):
+        result = bronze(verb)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "x / main" in result.stdout
+    assert "database: " not in bronze("check").stdout  # it answers, and all of it may be read
 
 
 def test_the_last_run_in_numbers(bronze: Bronze, loaded: str, now: datetime) -> None:

@@ -32,7 +32,10 @@ FUNCTIONS = {
     "partition_name(text,date)",
     "table_name(text)",
 }
-TABLES = {"schema_version", "sources", "streams", "heads", "runs", "days", "dead_letters"}
+TABLES = {
+    "schema_version", "sources", "streams", "heads", "runs", "days", "dead_letters",
+    "reconciliations",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What runs the Meltano schedules: crontab lines or systemd units."""
