@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -18,11 +17,9 @@ from singer_sdk.helpers.capabilities import (
 )
 from singer_sdk.io_base import SingerReader
 
-from target_bronze_postgres.errors import BronzeError, InputError, MissingSchemaError
-from target_bronze_postgres.load.engine import load
-from target_bronze_postgres.load.mapping import StreamMaps
-from target_bronze_postgres.load.run import PACKAGE, Run
-from target_bronze_postgres.settings.database import resolve_database
+from target_bronze_postgres.errors import BronzeError, MissingSchemaError
+from target_bronze_postgres.load.run import PACKAGE
+from target_bronze_postgres.pipe import load_input
 from target_bronze_postgres.settings.files import read_config
 from target_bronze_postgres.settings.resolve import load_settings
 from target_bronze_postgres.settings.schema import CONFIG_JSONSCHEMA
@@ -83,38 +80,10 @@ class MessageLoop(SingerReader):
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002 - the SDK's sinks
     ) -> Counter[str]:
         """Load all messages of a file, or of stdin, and return how many came of each type."""
-        target = resolve_database(self.settings)
-        version = TargetBronzePostgres.plugin_version
-        chosen = (
-            "no setting names one" if target.origin == "embedded" else f"set by {target.origin}"
-        )
-        logger.info("%s: rows go to %s (%s)", version, target.label, chosen)
-        maps = self.settings.stream_maps
-        mapping = StreamMaps(maps, self.settings.stream_map_config or {}) if maps else None
-        with _descriptor(file_input or sys.stdin) as fd:
-            try:
-                return load(Run(self.settings), target, fd, mapping)
-            except MissingSchemaError as error:
-                raise RecordsWithoutSchemaError(str(error)) from error
-
-
-@contextmanager
-def _descriptor(text: IO[str] | None) -> Iterator[int]:
-    """Give a file descriptor for what the SDK calls an input, without decoding it."""
-    if text is None:  # closed by whoever started us
-        raise InputError("Standard input is closed: pipe a tap's output into it.")
-    try:
-        descriptor = text.fileno()
-    except OSError:  # text in memory, as in the SDK's tests, has none
-        descriptor = None
-    if descriptor is not None:
-        yield descriptor
-        return
-    content = text.buffer.read() if hasattr(text, "buffer") else text.read().encode()
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        yield file.fileno()
+        try:
+            return load_input(self.settings, file_input or sys.stdin)
+        except MissingSchemaError as error:
+            raise RecordsWithoutSchemaError(str(error)) from error
 
 
 @contextmanager

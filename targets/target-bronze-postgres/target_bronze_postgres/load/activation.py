@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from target_bronze_postgres.load import copytext
+from target_bronze_postgres.load import copybinary
 from target_bronze_postgres.load.tables import identifier
 from target_bronze_postgres.record.times import from_microseconds, timestamp_text
 
@@ -166,7 +166,7 @@ def _bury(
 
 
 def _statement(table: tuple[str, str], condition: LiteralString) -> sql.Composed:
-    columns = copytext.COLUMNS
+    columns = copybinary.COLUMNS
     values = [sql.SQL(_OWN[c]) if c in _OWN else sql.Identifier("b", c) for c in columns]
     sequence = sql.Identifier(table[0], table[1] + "_id_seq").as_string()
     return sql.SQL(_BURY).format(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from target_bronze_postgres.load.run import uuid7
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
-    from target_bronze_postgres.load.heads import HeadsAhead
+    from target_bronze_postgres.load.ahead import Answer
+    from target_bronze_postgres.load.decisions import Plan
+    from target_bronze_postgres.load.heads import Heads
     from target_bronze_postgres.load.item import Item
     from target_bronze_postgres.load.stream import Stream, StreamKey
 
@@ -34,7 +36,12 @@ class Activation:
 
 @dataclass
 class Batch:
-    """Records, and the states, schemas and activations among them."""
+    """Records, and the states, schemas and activations among them.
+
+    ``found`` are the generations and heads that are being looked up. ``plan`` holds where the
+    generations of the streams are those of ``base``, and all plans of the ``epoch`` before it have
+    held.
+    """
 
     id: UUID = field(default_factory=uuid7)
     items: list[Item] = field(default_factory=list)
@@ -45,17 +52,19 @@ class Batch:
     started: float | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    ahead: HeadsAhead | None = None
+    found: Answer[tuple[dict[StreamKey, int], Heads]] | None = None
+    plan: Plan | None = None
+    base: dict[StreamKey, int] = field(default_factory=dict)
+    epoch: int = 0
     asked: dict[StreamKey, str] = field(default_factory=dict)
 
-    def add(self, item: Item, now: datetime) -> None:
-        """Add a record, read at ``now``."""
-        self._start()
+    def add(self, item: Item) -> None:
+        """Add a record of a stream that is part of the batch."""
         if self.started_at is None:
-            self.started_at = now
+            self._start()
+            self.started_at = datetime.now(UTC)
         self.items.append(item)
         self.size += len(item.line)
-        self.streams[item.stream.key] = item.stream
 
     def add_state(self, state: bytes) -> None:
         """Add the value of a STATE; when too many wait, only the newest is kept."""
@@ -71,8 +80,13 @@ class Batch:
         self.asked[stream.key] = days
 
     def add_stream(self, stream: Stream) -> None:
-        """Note that a stream is part of the run, even if no record of it comes."""
+        """Make a stream part of the batch, and so of the run, even if no record of it comes."""
         self.streams[stream.key] = stream
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether the answer is there."""
+        return self.found is None or self.found.is_there
 
     @property
     def is_empty(self) -> bool:

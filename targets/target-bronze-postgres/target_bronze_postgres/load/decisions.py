@@ -1,56 +1,43 @@
-"""Goes through a batch in order and decides what becomes of each record and of each head."""
+"""Goes through a batch in order and decides what becomes of each record and of each head.
+
+What comes out is a plan: all that the batch writes, encoded. It holds for the heads that it was
+made against, so it can be made before the batch's transaction and is checked there.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-from psycopg import sql
+from msgspec.structs import replace
 
-from target_bronze_postgres.load.tables import identifier
+from target_bronze_postgres.load.heads import Written
+from target_bronze_postgres.load.heads import encode as encode_heads
+from target_bronze_postgres.load.rows import encode
 from target_bronze_postgres.load.versions import (
     Content,
     Head,
     Outcome,
+    Place,
     decide,
     may_need_history,
 )
+from target_bronze_postgres.record.times import day_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import psycopg
+    from collections.abc import Callable, Iterable
+    from uuid import UUID
 
     from target_bronze_postgres.load.heads import Heads
-    from target_bronze_postgres.load.item import Item, Prepared
-    from target_bronze_postgres.load.stream import Stream
-
-    Connection = psycopg.Connection[Any]
+    from target_bronze_postgres.load.item import Item, Origin, Prepared
+    from target_bronze_postgres.load.rows import Ids, Table
+    from target_bronze_postgres.load.stream import StreamKey
 
 _NONE: frozenset[Content] = frozenset()
-_HISTORY = """
-    SELECT lineage_id, metadata->>'content_hash', coalesce((metadata->>'deleted')::boolean, false)
-    FROM {} WHERE lineage_id = ANY (%b)
-"""
-_PLACE = """
-    SELECT to_char(source_timestamp, 'YYYY-MM-DD HH24:MI:SS.US'), metadata->>'partition_by'
-    FROM {} WHERE id = %s AND partition_key = %s
-"""
 
-
-class Row(msgspec.Struct, gc=False):
-    """A row to be written. A head of id 0 is that of this row, whose id is not known yet."""
-
-    item: Item
-    prepared: Prepared
-    late: bool
-    version: int
-    head: Head | None
-    source_timestamp: str | None
-    partition_key: str
-    partition_by: str | None
+History = dict[bytes, set[Content]]
+"""Contents that lineages had before, by the hash of the lineage."""
 
 
 @dataclass
@@ -66,170 +53,271 @@ class Tally:
     invalid: int = 0
     warnings: int = 0
 
-    def count(self, prepared: Prepared, outcome: Outcome) -> None:
+
+@dataclass
+class Changes:
+    """What a batch does to a stream.
+
+    ``first`` and ``last`` are source timestamps in microseconds since 2000, ``days`` counts rows by
+    the day of theirs, in days since 2000, without tombstones.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    heads: Heads = field(default_factory=dict)
+    days: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    first: int | None = None
+    last: int | None = None
+    rows: int = 0
+    versions: int = 0
+    unknown: set[str] = field(default_factory=set)
+
+    def count(self, prepared: Prepared, outcome: Outcome, timestamp: int | None) -> None:
         """Count a row that is written."""
+        self.rows += 1
         if outcome is Outcome.NEW:
-            self.rows_new += 1
+            self.tally.rows_new += 1
         else:
-            self.rows_changed += 1
-        self.tombstones += prepared.deleted
-        self.invalid += prepared.status == "invalid"
-        self.warnings += prepared.status == "warning"
+            self.tally.rows_changed += 1
+            self.versions += 1
+        if prepared.status != "valid":
+            self.tally.invalid += prepared.status == "invalid"
+            self.tally.warnings += prepared.status == "warning"
+        if prepared.unknown:
+            self.unknown |= prepared.unknown
+        if timestamp is not None:
+            if self.first is None or timestamp < self.first:
+                self.first = timestamp
+            if self.last is None or timestamp > self.last:
+                self.last = timestamp
+            if not prepared.deleted:
+                self.days[timestamp // _MICROSECONDS_A_DAY] += 1
+        self.tally.tombstones += prepared.deleted
+
+
+_MICROSECONDS_A_DAY = 86_400_000_000
 
 
 @dataclass
-class Decisions:
-    """The rows that a batch writes, in order, and what it does to heads and counters."""
+class Plan:
+    """All that a batch writes: rows by table and month (``2024-01``), and the changes by stream.
 
-    rows: list[Row] = field(default_factory=list)
-    heads: Heads = field(default_factory=dict)
-    tallies: dict[Stream, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    ``written`` are the items of the rows.
+    """
+
+    rows: dict[Table, dict[str, list[bytes]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    streams: dict[StreamKey, Changes] = field(default_factory=lambda: defaultdict(Changes))
     letters: list[Item] = field(default_factory=list)
-    unknown: dict[Stream, set[str]] = field(default_factory=lambda: defaultdict(set))
+    written: list[Item] = field(default_factory=list)
+    written_heads: Written = field(default_factory=Written)
+
+    @property
+    def heads(self) -> dict[StreamKey, Heads]:
+        """The heads that the batch makes or changes."""
+        return {key: changes.heads for key, changes in self.streams.items()}
+
+
+def unlike_their_heads(known: Heads, items: list[Item]) -> list[Item]:
+    """Return the items that are not, byte for byte, what their head came as."""
+    head_of = known.get
+    return [
+        item
+        for item in items
+        if (head := head_of(item.lineage_hash)) is None
+        or head.raw_hash != item.raw_hash
+        # A deletion that only the message tells of is not in the bytes.
+        or item.origin.provenance.deleted_at is not None
+    ]
+
+
+def wanted_history(
+    known: Heads, items: list[Item], unlike: list[Item]
+) -> dict[Table, dict[str, bytes]]:
+    """Return the lineages whose history :class:`Decider` may need, by table: id and hash of each.
+
+    Those are the ones that stand twice in the batch, and whose head may be newer than a record.
+    """
+    asking = [*unlike, *_repeated(items)] if known else []
+    wanted: dict[Table, dict[str, bytes]] = defaultdict(dict)
+    for number, item in enumerate(asking):
+        head = known.get(item.lineage_hash)
+        if head is not None and (
+            number >= len(unlike) or may_need_history(head, item.origin.extracted)
+        ):
+            wanted[item.origin.stream.table][item.lineage_id.decode()] = item.lineage_hash
+    return wanted
+
+
+def _repeated(items: list[Item]) -> list[Item]:
+    """Return the items whose lineage stands before them in the batch."""
+    if len({item.lineage_hash for item in items}) == len(items):
+        return []
+    seen: set[bytes] = set()
+    return [
+        item
+        for item in items
+        if item.lineage_hash in seen or seen.add(item.lineage_hash)  # type: ignore[func-returns-value] # None
+    ]
 
 
 class Decider:
-    """Decides the records of one batch against the heads as they are."""
+    """Decides the records of one batch against heads and history."""
 
-    def __init__(self, known: Heads, prepare: Callable[[Item], Prepared | None]) -> None:
-        """Decide against ``known``, the heads of the batch's lineages; they are not changed."""
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a decision may ask for
+        self,
+        loader_id: UUID,
+        known: Heads,
+        history: History,
+        prepare: Callable[[Item], Prepared | None],
+        ids: Ids,
+        place: Callable[[Table, Head], Place],
+    ) -> None:
+        """Take all that a decision may ask for.
+
+        Args:
+            loader_id: This process.
+            known: The heads of the batch's lineages; they are not changed.
+            history: What :func:`wanted_history` asks for.
+            prepare: Prepares a record; None where it is a dead letter.
+            ids: Gives the ids of new rows.
+            place: Finds the place of a head's row.
+        """
+        self._loader_id = loader_id
         self._known = known
+        self._history = history
         self._prepare = prepare
-        self._history: dict[bytes, set[Content]] = {}
-        self._head_rows: dict[bytes, Row] = {}
-        self._undated: list[tuple[Row, Row | None, Head]] = []
-        self.decisions = Decisions()
+        self._ids = ids
+        self._find_place = place
+        self.plan = Plan()
 
-    def run(self, conn: Connection, items: list[Item]) -> Decisions:
-        """Decide every item in order, after reading the history of lineages that may need it."""
-        self._read_history(conn, items)
+    def run(self, items: Iterable[Item]) -> Plan:
+        """Decide every item in order."""
+        origin = None
         for item in items:
-            self._decide(item)
-        self._date_tombstones(conn)
-        return self.decisions
+            if item.origin is not origin:
+                origin = item.origin
+                self._enter(origin)
+            self._decide(item, origin)
+            item.prepared = None  # its bytes are in the plan
+        self.plan.written_heads = encode_heads(self._loader_id, self._known, self.plan.heads)
+        return self.plan
 
-    def _read_history(self, conn: Connection, items: list[Item]) -> None:
-        wanted: dict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
-        seen: set[bytes] = set()
-        for item in items:
-            head = self._known.get(item.lineage_hash)
-            if head is None:
-                continue
-            again = item.lineage_hash in seen
-            seen.add(item.lineage_hash)
-            if again or (not is_same_bytes(item, head) and may_need_history(head, item.extracted)):
-                wanted[item.stream.table][item.lineage_id] = item.lineage_hash
-        for table, lineages in wanted.items():
-            query = sql.SQL(_HISTORY).format(identifier(table))
-            for lineage_id, content_hash, deleted in conn.execute(query, (list(lineages),)):
-                content = bytes.fromhex(content_hash.partition(":")[2]), deleted
-                self._history.setdefault(lineages[lineage_id], set()).add(content)
+    def _enter(self, origin: Origin) -> None:
+        stream = origin.stream
+        self._changes = self.plan.streams[stream.key]
+        self._heads = self._changes.heads
+        self._rows = self.plan.rows[stream.table]
+        self._next_id = self._ids.of(stream.table)
 
-    def _decide(self, item: Item) -> None:
-        tally = self.decisions.tallies[item.stream]
+    def _decide(self, item: Item, origin: Origin) -> None:
+        tally = self._changes.tally
         tally.records_read += 1
         head = self._head(item)
-        if head is not None and is_same_bytes(item, head):
+        # As unlike_their_heads() says, of the head as it is by now.
+        if (
+            head is not None
+            and head.raw_hash == item.raw_hash
+            and origin.provenance.deleted_at is None
+        ):
             tally.rows_unchanged += 1
             self._touch(item, head)
             return
         prepared = self._prepare(item)
         if prepared is None:
             tally.dead_letters += 1
-            self.decisions.letters.append(item)
+            self.plan.letters.append(item)
             self._touch(item, head)
             if not item.lineage_hash:
-                item.stream.seen.unnamed.add(item.version)
+                origin.stream.seen.unnamed.add(origin.version)
             return
-        self._place(item, prepared, self._head(item), tally)
+        self._place(item, prepared, head if head is not None else self._head(item))
 
-    def _place(self, item: Item, prepared: Prepared, head: Head | None, tally: Tally) -> None:
-        content = (prepared.content_hash, prepared.deleted)
-        outcome = decide(head, content, item.extracted, self._history.get(item.lineage_hash, _NONE))
-        if outcome is Outcome.UNCHANGED:
-            tally.rows_unchanged += 1
-            self._touch(item, head)
-            return
-        if head is not None:
-            history = self._history.setdefault(item.lineage_hash, set())
-            history.update((content, (head.content_hash, head.deleted)))
-        tally.count(prepared, outcome)
+    def _place(self, item: Item, prepared: Prepared, head: Head | None) -> None:
+        if head is None:
+            outcome = Outcome.NEW
+        else:
+            content = (prepared.content_hash, prepared.deleted)
+            history = self._history.get(item.lineage_hash, _NONE)
+            outcome = decide(head, content, item.origin.extracted, history)
+            if outcome is Outcome.UNCHANGED:
+                self._changes.tally.rows_unchanged += 1
+                self._touch(item, head)
+                return
+            lineage_history = self._history.setdefault(item.lineage_hash, set())
+            lineage_history.update((content, (head.content_hash, head.deleted)))
         if item.letter is not None:
-            self.decisions.letters.append(item)
-        if prepared.unknown:
-            self.decisions.unknown[item.stream] |= prepared.unknown
+            self.plan.letters.append(item)
         self._write(item, prepared, outcome, head)
 
     def _write(self, item: Item, prepared: Prepared, outcome: Outcome, head: Head | None) -> None:
         version = 1 if head is None else head.version + 1
         late = outcome is Outcome.LATE
-        timestamp, day = prepared.source_timestamp, prepared.partition_key
-        row = Row(item, prepared, late, version, None, timestamp, day, prepared.partition_by)
-        self.decisions.rows.append(row)
+        timestamp, day, by = prepared.timestamp, prepared.day, prepared.partition_by
+        if head is not None and prepared.deleted and timestamp is None and not late:
+            # A tombstone that came without its time has the place of the version before it.
+            day = head.day
+            timestamp, by = head.place or self._find_place(item.origin.stream.table, head)
+        row_id = next(self._next_id)
+        row = encode(item, prepared, row_id, version, timestamp, day, by, late=late)
+        self._rows[day_text(day)[:7]].append(row)
+        self.plan.written.append(item)
+        self._changes.count(prepared, outcome, timestamp)
         if late and head is not None:
             self._own(item, head).version = version
             self._touch(item, head)
-            return
-        if head is not None and prepared.deleted and prepared.source_timestamp is None:
-            row.partition_key = head.partition_key
-            self._undated.append((row, self._head_rows.get(item.lineage_hash), head))
-        row.head = self.decisions.heads[item.lineage_hash] = _head_of(row, head)
-        self._head_rows[item.lineage_hash] = row
-
-    def _date_tombstones(self, conn: Connection) -> None:
-        """Give tombstones that came without their time the place of the version before them."""
-        for row, before, head in self._undated:
-            if before is not None:
-                place = before.source_timestamp, before.partition_by
-            else:
-                query = sql.SQL(_PLACE).format(identifier(row.item.stream.table))
-                found = conn.execute(query, (head.id, head.partition_key)).fetchone()
-                place = found or (None, None)
-            row.source_timestamp, row.partition_by = place
+        else:
+            place = (timestamp, by)
+            self._heads[item.lineage_hash] = _head_of(
+                item, prepared, version, row_id, day, place, head
+            )
 
     def _head(self, item: Item) -> Head | None:
         lineage = item.lineage_hash
-        return self.decisions.heads.get(lineage) or self._known.get(lineage)
+        return self._heads.get(lineage) or self._known.get(lineage)
 
     def _own(self, item: Item, head: Head) -> Head:
         """Return the head as this batch leaves it, which may be changed."""
-        own = self.decisions.heads.get(item.lineage_hash)
+        own = self._heads.get(item.lineage_hash)
         if own is None:
-            own = self.decisions.heads[item.lineage_hash] = msgspec.structs.replace(head)
+            own = self._heads[item.lineage_hash] = replace(head)
         return own
 
     def _touch(self, item: Item, head: Head | None) -> None:
         """Remember that an unchanged record was seen: when, and with which stream version."""
         if head is None:
             return
-        if item.extracted is not None and (
-            head.extracted is None or item.extracted > head.extracted
-        ):
+        extracted, version = item.origin.extracted, item.origin.version
+        if extracted is not None and (head.extracted is None or extracted > head.extracted):
             head = self._own(item, head)
-            head.extracted = item.extracted
-        if item.version is not None and item.version != head.seen_version:
-            self._own(item, head).seen_version = item.version
+            head.extracted = extracted
+        if version is not None and version != head.seen_version:
+            self._own(item, head).seen_version = version
 
 
-def is_same_bytes(item: Item, head: Head) -> bool:
-    """Tell whether a record is, byte for byte, what its head came as."""
-    return item.raw_hash == head.raw_hash and item.provenance.deleted_at is None
-
-
-def _head_of(row: Row, before: Head | None) -> Head:
-    item, prepared = row.item, row.prepared
-    extracted = item.extracted
+def _head_of(  # noqa: PLR0913, PLR0917 - the members of a head
+    item: Item,
+    prepared: Prepared,
+    version: int,
+    row_id: int,
+    day: int,
+    place: Place,
+    before: Head | None,
+) -> Head:
+    origin = item.origin
+    extracted = origin.extracted
     if before is not None and before.extracted is not None:
         extracted = max(before.extracted, before.extracted if extracted is None else extracted)
     return Head(
-        version=row.version,
-        content_hash=prepared.content_hash,
+        version,
+        prepared.content_hash,
         # A deletion that only the message tells of is not in the bytes.
-        raw_hash=item.raw_hash if item.provenance.deleted_at is None else None,
-        id=0,
-        partition_key=row.partition_key,
-        extracted=extracted,
-        seen_version=item.version,
-        mine=True,
-        deleted=prepared.deleted,
+        item.raw_hash if origin.provenance.deleted_at is None else None,
+        row_id,
+        day,
+        extracted,
+        origin.version,
+        True,
+        prepared.deleted,
+        place,
     )

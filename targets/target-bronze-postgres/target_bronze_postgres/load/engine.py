@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
@@ -40,12 +40,16 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.load.decisions import Tally
+    from target_bronze_postgres.load.item import Origin
     from target_bronze_postgres.load.mapping import StreamMaps
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.stream import Seen, Stream, StreamKey
     from target_bronze_postgres.settings.database import DatabaseTarget
 
 logger = logging.getLogger(__name__)
+
+_SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread may go on while another one waits for the interpreter."""
 
 _LONGEST_WAIT = 3_600.0
 """Seconds; poll() takes a few weeks at most."""
@@ -80,9 +84,12 @@ def load(
         session.run(_prepare_database)
         preparer = Preparer(run)
         tables = Tables(settings.default_target_schema, settings.raw_index)
-        ahead = LookAhead(run, second, tables, preparer)
+        ahead = LookAhead(run, second, tables, preparer, wakeup.wake)
         writer = Writer(run, session, ahead, StateWriter(), wakeup.wake)
         engine = Engine(run, ItemReader(preparer), ahead, writer, signals, mapping)
+        # The writer waits for short answers, and for the interpreter each time: not for 5 ms, while
+        # the server has nothing to do.
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         writer.start()
         try:
             engine.run(LineReader(fd, wakeup.fd))
@@ -123,6 +130,11 @@ class Engine:
         self._streams: dict[str, Stream] = {}
         self._seen: dict[StreamKey, Seen] = {}
         self._batch = Batch()
+        self._looked_up: Batch | None = None
+        self._batch_rows = run.settings.batch_size_rows
+        self._batch_bytes = run.settings.batch_size_bytes
+        # What the latest record of the batch came with.
+        self._origin: Origin | None = None
         self._coverage = Coverage()
         self._lines = 0
         self.counter: Counter[str] = Counter()
@@ -139,6 +151,9 @@ class Engine:
         finally:
             if self._writer.error is None:
                 self._flush()
+                self._hand_on()
+            elif self._looked_up is not None and self._looked_up.found is not None:
+                self._looked_up.found.give_up()
             self._writer.finish()
 
     def end(self, session: Session, status: str, error: str | None) -> None:
@@ -181,6 +196,8 @@ class Engine:
                 raise self._writer.error
             if self._seconds_left() == 0:
                 self._flush()
+            if self._looked_up is not None and self._looked_up.is_looked_up:
+                self._hand_on()
 
     def _seconds_left(self) -> float | None:
         if self._batch.started is None:
@@ -189,13 +206,27 @@ class Engine:
         return min(max(0.0, ends - time.monotonic()), _LONGEST_WAIT)
 
     def _flush(self) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch, self._origin = self._batch, Batch(), None
         if batch.is_empty:
             return
         if batch.states:
             self._note_asked(batch)
-        if batch.items:
-            self._ahead.prepare(batch)
+        self._hand_on()
+        if batch.streams:
+            self._ahead.look_up(batch)
+        self._looked_up = batch
+
+    def _hand_on(self) -> None:
+        """Plan the batch whose heads are being looked up, and hand it to the writer."""
+        batch, self._looked_up = self._looked_up, None
+        if batch is None:
+            return
+        if batch.streams and (self._writer.is_astray or not self._ahead.plan(batch)):
+            # Not upon what batches on their way will leave, but upon what they have left.
+            self._writer.wait()
+            self._ahead.begin_epoch()
+            self._ahead.look_up(batch)
+            self._ahead.plan(batch)
         self._writer.submit(batch)
 
     def _note_asked(self, batch: Batch) -> None:
@@ -243,25 +274,37 @@ class Engine:
         return found
 
     def _handle_record(self, line: bytes, message: Message, repairs: tuple[str, ...]) -> None:
-        if self._mapping is None or not self._mapping.maps(message.stream):
+        mapping = self._mapping
+        if mapping is None or not mapping.maps(message.stream):
             self._add(line, message, repairs, self._stream(message))
             return
         try:
-            records = list(self._mapping.records(message))
+            records = list(mapping.records(message))
         except Unstorable:  # it becomes a dead letter of the streams that it is mapped to
             for found in self._mapped(message):
                 self._add(line, message, repairs, found)
             return
         for mapped in records:
-            self._add(line, mapped, repairs, self._stream(mapped))
+            # An expression can make NUL of what has none.
+            raw, new = repair.repair(bytes(mapped.record))
+            mapped.record = Raw(raw)
+            self._add(line, mapped, tuple(sorted({*repairs, *new})), self._stream(mapped))
 
     def _add(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> None:
         item = self._items.read(line, message, repairs, stream)
-        stream.seen.note(item.version, item.extracted, item.provenance)
-        batch, settings = self._batch, self._run.settings
-        batch.add(item, datetime.now(UTC))
-        if len(batch.items) >= settings.batch_size_rows or batch.size >= settings.batch_size_bytes:
+        if item.origin is not self._origin:
+            self._enter(item.origin)
+        batch = self._batch
+        batch.add(item)
+        if len(batch.items) >= self._batch_rows or batch.size >= self._batch_bytes:
             self._flush()
+
+    def _enter(self, origin: Origin) -> None:
+        """Note what is the same for all records of a response, and once more in each batch."""
+        self._origin = origin
+        stream = origin.stream
+        stream.seen.note(origin.version, origin.extracted, origin.provenance)
+        self._batch.add_stream(stream)
 
     def _handle_schema(self, message: Message) -> None:
         if message.stream is None:
@@ -271,6 +314,7 @@ class Engine:
             opened = stream.build(schema, self._run)
             opened.seen = self._seen.setdefault(opened.key, opened.seen)
             opened.seen.since_schema.clear()
+            self._origin = None
             self._ahead.open_stream(opened)
             self._streams[opened.name] = opened
             self._batch.add_stream(opened)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from target_bronze_postgres.load.decisions import Tally
+from target_bronze_postgres.load.decisions import Changes, Tally
 from target_bronze_postgres.record import repair
 from target_bronze_postgres.record.canonical import canonical
+from target_bronze_postgres.record.times import from_2000
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.load.batch import Batch
-    from target_bronze_postgres.load.decisions import Decisions, Row
+    from target_bronze_postgres.load.decisions import Plan
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.stream import Stream, StreamKey
 
@@ -49,11 +49,11 @@ _STREAM = """
         last_source_timestamp = greatest(s.last_source_timestamp, excluded.last_source_timestamp),
         generation = s.generation + 1,
         asked = s.asked + excluded.asked
-    RETURNING generation
 """
 _KEPT_NAMES = 1_000
 """Unknown fields noted per stream: a map with an id for a name is no schema."""
 
+_NO_CHANGES = Changes()
 _COUNTERS = tuple(asdict(Tally()))
 _RUN = f"""
     INSERT INTO bronze_ops.runs AS r (
@@ -72,7 +72,8 @@ _RUN = f"""
 """
 _DAYS = """
     INSERT INTO bronze_ops.days AS d (source, account, stream, day, records)
-    SELECT %s, %s, %s, day::date, records FROM unnest(%s::text[], %s::bigint[]) AS n (day, records)
+    SELECT %s, %s, %s, DATE '2000-01-01' + day, records
+    FROM unnest(%s::int[], %s::bigint[]) AS n (day, records)
     ON CONFLICT (source, account, stream, day) DO UPDATE SET records = d.records + excluded.records
 """
 _LETTER = """
@@ -111,59 +112,37 @@ def _jsonb(value: Any) -> Jsonb | None:
     return Jsonb(value, dumps=lambda v: repair.repair(canonical(v))[0])
 
 
-def record_batch(
-    conn: Connection, run: Run, batch: Batch, decisions: Decisions
-) -> dict[StreamKey, int]:
-    """Write all of a batch but its rows and heads; return each stream's new generation."""
-    rows: dict[Stream, list[Row]] = defaultdict(list)
-    for row in decisions.rows:
-        rows[row.item.stream].append(row)
-    generations = {}
+def record_batch(conn: Connection, run: Run, batch: Batch, plan: Plan) -> None:
+    """Write all of a batch but its rows and heads."""
     for key, stream in sorted(batch.streams.items()):
-        # The SCHEMA of a stream may have changed within the batch.
-        written = [row for other in rows if other.key == key for row in rows[other]]
-        asked = batch.asked.get(key, "{}")
-        generations[key] = _record_stream(conn, stream, decisions, written, asked)
-        _record_run(conn, run, batch, stream, decisions)
-        _record_days(conn, key, written)
-    _record_letters(conn, run, decisions)
-    return generations
+        changes = plan.streams.get(key, _NO_CHANGES)
+        _record_stream(conn, stream, changes, batch.asked.get(key, "{}"))
+        _record_run(conn, run, batch, stream, changes.tally)
+        _record_days(conn, key, changes.days)
+    _record_letters(conn, run, plan)
 
 
-def _record_stream(
-    conn: Connection, stream: Stream, decisions: Decisions, rows: list[Row], asked: str
-) -> int:
-    times = [row.source_timestamp for row in rows if row.source_timestamp is not None]
+def _record_stream(conn: Connection, stream: Stream, changes: Changes, asked: str) -> None:
     parameters = {
         **_names(stream.key),
         "schema": _jsonb(stream.schema),
         "key_properties": [repair.text(name) for name in stream.key_properties],
         "provenance": _jsonb(stream.provenance),
-        "unknown": _unknown_fields(stream, decisions)[:_KEPT_NAMES],
+        "unknown": sorted(map(repair.text, changes.unknown))[:_KEPT_NAMES],
         "kept": _KEPT_NAMES,
-        "rows": len(rows),
-        "versions": sum(row.version > 1 for row in rows),
-        "first": min(times, default=None),
-        "last": max(times, default=None),
+        "rows": changes.rows,
+        "versions": changes.versions,
+        "first": None if changes.first is None else from_2000(changes.first),
+        "last": None if changes.last is None else from_2000(changes.last),
         "asked": asked,
     }
-    row = conn.execute(_STREAM, parameters).fetchone()
-    return row[0] if row else 0
+    conn.execute(_STREAM, parameters)
 
 
-def _unknown_fields(stream: Stream, decisions: Decisions) -> list[str]:
-    found = (names for other, names in decisions.unknown.items() if other.key == stream.key)
-    return sorted({repair.text(name) for names in found for name in names})
-
-
-def _record_run(
-    conn: Connection, run: Run, batch: Batch, stream: Stream, decisions: Decisions
-) -> None:
-    tallies = [t for s, t in decisions.tallies.items() if s.key == stream.key]
-    counters = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTERS}
+def _record_run(conn: Connection, run: Run, batch: Batch, stream: Stream, tally: Tally) -> None:
     parameters = {
         **_names(stream.key),
-        **counters,
+        **asdict(tally),
         "loader_id": run.loader_id,
         "run_id": run.run_id,
         "environment": run.settings.environment,
@@ -181,19 +160,14 @@ def _text(state: bytes) -> str:
     return repair.text(state.decode("utf-8", "replace"))
 
 
-def _record_days(conn: Connection, key: StreamKey, rows: list[Row]) -> None:
-    days = Counter(
-        row.source_timestamp[:10]
-        for row in rows
-        if row.source_timestamp is not None and not row.prepared.deleted
-    )
+def _record_days(conn: Connection, key: StreamKey, days: dict[int, int]) -> None:
     if days:
         conn.execute(_DAYS, (key.source, key.account, key.stream, list(days), list(days.values())))
 
 
-def _record_letters(conn: Connection, run: Run, decisions: Decisions) -> None:
-    for item in decisions.letters:
-        key, letter = item.stream.key, item.letter
+def _record_letters(conn: Connection, run: Run, plan: Plan) -> None:
+    for item in plan.letters:
+        key, letter = item.origin.stream.key, item.letter
         if letter is not None:
             names = (key.source, key.account, key.stream)
             what = (letter.reason, repair.text(letter.error), item.line, sha256(item.line).digest())

@@ -6,19 +6,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from target_bronze_postgres.db import limits
-from target_bronze_postgres.load import columns, copytext
+from target_bronze_postgres.load import columns, copybinary
+from target_bronze_postgres.load.copybinary import pack_length
 from target_bronze_postgres.load.item import Item, Letter, Prepared
-from target_bronze_postgres.record import canonical, identity, quality, times
+from target_bronze_postgres.record import canonical, identity, large, quality, times
 from target_bronze_postgres.record.canonical import Unstorable
 from target_bronze_postgres.record.pointer import MISSING
 
 if TYPE_CHECKING:
+    from msgspec import Raw
+
     from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.stream import Stream
 
 _REPAIRED = {
     "nul": "NUL, which PostgreSQL cannot hold, was replaced by U+FFFD",
     "lone_surrogate": "half a surrogate pair was replaced by U+FFFD",
 }
+_KEPT = 4_096
+_RULE = f',"content_hash":"{canonical.RULE}:'.encode()
 
 
 class Preparer:
@@ -27,14 +33,17 @@ class Preparer:
     def __init__(self, run: Run) -> None:
         """Prepare records for a run."""
         self._run = run
-        self._plausible = run.plausible()
-        self._today = datetime.now(UTC).date().isoformat()
+        self._start_day()
 
     def refresh_day(self) -> None:
         """Take today's date anew: a run may last longer than a day."""
-        today = datetime.now(UTC).date().isoformat()
-        if today != self._today:
-            self._today, self._plausible = today, self._run.plausible()
+        if times.day_number(datetime.now(UTC)) != self._today:
+            self._start_day()
+
+    def _start_day(self) -> None:
+        self._today = times.day_number(datetime.now(UTC))
+        self._plausible = self._run.plausible()
+        self._plausible_days: dict[int, bool] = {}
 
     def prepare(self, item: Item) -> Prepared | None:
         """Prepare a record, once; None and a letter where JSONB cannot hold it."""
@@ -46,84 +55,100 @@ class Preparer:
         return item.prepared
 
     def _prepared(self, item: Item) -> Prepared:
-        record, stream = _decode(item.raw), item.stream
-        content = record
-        for pointer in stream.volatile:
-            content = pointer.without(content)
-        content_hash = canonical.content_hash(content)
+        stream = item.origin.stream
+        record, content_hash = _decode(item.raw, stream)
         if not item.lineage_id:
             _identify(item, record, content_hash)
         deleted = _deleted_at(item, record)
         checks = quality.Checks()
         timestamp, day, partition_by = self._day(item, record, checks)
         counts, unknown = quality.count(record, stream.known_fields)
-        _judge(item, record, checks)
+        verdict = _verdict(item, record, checks, counts)
         return Prepared(
-            content_hash=content_hash,
-            deleted=deleted is not None,
-            partition_key=day,
-            source_timestamp=timestamp,
-            partition_by=partition_by,
-            metadata=_metadata(item, content_hash, deleted),
-            body=_body(item, record, columns.of_quality(checks, counts)),
-            status=checks.status,
-            unknown=unknown,
+            content_hash,
+            deleted is not None,
+            day,
+            timestamp,
+            partition_by,
+            _metadata(item, content_hash, deleted),
+            _body(item, record, verdict),
+            checks.status,
+            unknown,
         )
 
     def _day(
         self, item: Item, record: Any, checks: quality.Checks
-    ) -> tuple[str | None, str, str | None]:
+    ) -> tuple[int | None, int, str | None]:
         """Return source timestamp, partition key, and what the latter is chosen by if not by it."""
-        pointer = item.stream.source_timestamp
+        stream = item.origin.stream
+        pointer = stream.source_timestamp
         value = MISSING if pointer is None else pointer.get(record)
         if value is MISSING or value is None:
             return None, self._extracted_day(item)[0], None
         try:
-            timestamp = times.timestamp_text(times.parse(value, item.stream.timestamp_form))
+            moment = times.parse(value, stream.timestamp_form)
         except times.BadTimeError as error:
-            day, by = self._extracted_day(item)
-            if item.stream.provenance.source_timestamp is None:
-                return None, day, None  # a foreign tap's bookmark need not be a time
+            number, by = self._extracted_day(item)
+            if stream.provenance.source_timestamp is None:
+                return None, number, None  # a foreign tap's bookmark need not be a time
             checks.failed("source_timestamp", f"the source timestamp is {error}")
-            return None, day, by
-        day = timestamp[:10]
-        if day in self._plausible:
+            return None, number, by
+        timestamp, day = times.since_2000(moment), times.day_number(moment)
+        if self._is_plausible(day):
             checks.passed("source_timestamp")
             return timestamp, day, None
-        checks.failed("source_timestamp", f"the day {day} is out of the plausible range")
+        text = times.day_text(day)
+        checks.failed("source_timestamp", f"the day {text} is out of the plausible range")
         return timestamp, *self._extracted_day(item)
 
-    def _extracted_day(self, item: Item) -> tuple[str, str]:
-        if item.extraction is not None and item.extraction.day in self._plausible:
-            return item.extraction.day, "extracted_at"
+    def _extracted_day(self, item: Item) -> tuple[int, str]:
+        extraction = item.origin.extraction
+        if extraction is not None and self._is_plausible(extraction.day):
+            return extraction.day, "extracted_at"
         return self._today, "ingested_at"
 
+    def _is_plausible(self, day: int) -> bool:
+        found = self._plausible_days.get(day)
+        if found is None:
+            found = self._plausible_days[day] = times.day_text(day) in self._plausible
+        return found
 
-def _decode(raw: bytes) -> Any:
+
+def _decode(raw: bytes | Raw, stream: Stream) -> tuple[Any, bytes]:
+    """Return a record and its content hash; what is large in it may be empty if nobody asks."""
     if len(raw) > limits.JSONB_BYTES:
         raise Unstorable(
             "too_big", f"the record has {len(raw)} bytes, JSONB holds {limits.JSONB_BYTES}"
         )
     if canonical.is_too_deep(raw):
         raise Unstorable("too_deep", f"the record is deeper than {limits.JSON_DEPTH} levels")
-    return canonical.decode(raw)
+    if len(raw) > large.LARGE and not stream.volatile:
+        found = large.read(raw, stream.looks_into)
+        if found is not None:
+            return found
+    record = content = canonical.decode(raw)
+    for pointer in stream.volatile:
+        content = pointer.without(content)
+    return record, canonical.content_hash(content)
 
 
 def _identify(item: Item, record: Any, content_hash: bytes) -> None:
-    prefix = item.stream.lineage_prefix
+    stream = item.origin.stream
     # A key that only the slow decoder reads, such as a number of 5,000 digits.
-    item.key = item.stream.key_reader.read_decoded(record)
-    if item.key is None:
-        item.lineage_id = identity.keyless_lineage_id(prefix, content_hash)
+    key = stream.key_reader.read_decoded(record)
+    if key is None:
+        lineage_id = identity.keyless_lineage_id(stream.lineage_prefix, content_hash)
     else:
-        item.lineage_id = identity.keyed_lineage_id(prefix, item.key.texts)
-    item.lineage_hash = identity.lineage_hash(item.lineage_id)
+        item.raw_id = identity.stored_text(key.raw_id)
+        lineage_id = identity.keyed_lineage_id(stream.lineage_prefix, key.texts)
+    item.lineage_id = lineage_id.encode()
+    item.lineage_hash = identity.lineage_hash(lineage_id)
 
 
 def _deleted_at(item: Item, record: Any) -> str | None:
-    if item.provenance.deleted_at is not None:
-        return item.provenance.deleted_at
-    if (pointer := item.stream.deleted) is None:
+    if item.origin.provenance.deleted_at is not None:
+        return item.origin.provenance.deleted_at
+    if (pointer := item.origin.stream.deleted) is None:
         return None
     found = pointer.get(record)
     if found is None or found is MISSING or found is False or found == "":
@@ -131,54 +156,72 @@ def _deleted_at(item: Item, record: Any) -> str | None:
     return found if isinstance(found, str) else canonical.canonical(found).decode()
 
 
+def _verdict(
+    item: Item, record: Any, checks: quality.Checks, counts: tuple[int, int, int]
+) -> bytes:
+    """Make the other checks and return the columns of quality."""
+    stream = item.origin.stream
+    plain = (
+        checks.status == "valid"
+        and not item.repairs
+        and item.origin.fault is None
+        and (item.raw_id is not None or not stream.key_properties)
+        and stream.validator is not None
+        and stream.validator.is_valid(record)
+    )
+    if not plain:
+        _judge(item, record, checks)
+        return columns.of_quality(checks, counts)
+    # Sound records of a stream differ in their counts at most, and in whether they have a time.
+    key = (counts, bool(checks.results))
+    if (found := stream.sound.get(key)) is None:
+        _judge(item, record, checks)
+        if len(stream.sound) >= _KEPT:
+            stream.sound.clear()
+        found = stream.sound[key] = columns.of_quality(checks, counts)
+    return found
+
+
 def _judge(item: Item, record: Any, checks: quality.Checks) -> None:
-    validator = item.stream.validator
-    if validator is None:
+    stream, fault = item.origin.stream, item.origin.fault
+    if stream.validator is None:
         checks.skipped("schema", "validation is switched off")
-    elif validator.broken is not None:
-        checks.skipped("schema", validator.broken)
+    elif stream.validator.broken is not None:
+        checks.skipped("schema", stream.validator.broken)
     else:
-        checks.judge_schema(validator, record)
-    if item.stream.key_properties:
-        checks.judge_key(item.stream.key_properties, whole=item.key is not None)
+        checks.judge_schema(stream.validator, record)
+    if stream.key_properties:
+        checks.judge_key(stream.key_properties, whole=item.raw_id is not None)
     for name in item.repairs:
         checks.failed("text", _REPAIRED[name])
     if not item.repairs:
         checks.passed("text")
-    if item.fault is not None:
-        checks.failed("provenance", f"the {item.fault}")
+    if fault is not None:
+        checks.failed("provenance", f"the {fault}")
     # What was replaced or left out is kept with the line.
-    if odd := (*item.repairs, *(("provenance",) if item.fault is not None else ())):
+    if odd := (*item.repairs, *(("provenance",) if fault is not None else ())):
         item.letter = Letter(",".join(odd), checks.message or "", landed=True)
 
 
 def _metadata(item: Item, content_hash: bytes, deleted: str | None) -> bytes:
-    extracted = None if item.extraction is None else item.extraction.text
-    start = columns.metadata_start(
-        item.stream.name, item.stream.key.account, extracted, item.version
-    )
-    metadata = b'%b,"content_hash":"%b:%b"' % (
-        start,
-        canonical.RULE.encode(),
-        content_hash.hex().encode(),
-    )
+    metadata = item.origin.metadata + _RULE + content_hash.hex().encode() + b'"'
     if deleted is not None:
-        facts = {"deleted": True, "deleted_by": "source", "deleted_at": deleted}
-        metadata += b"," + copytext.json(facts)[1:-1]
+        metadata += b"," + columns.deletion(deleted)
     return metadata
 
 
-def _body(item: Item, record: Any, quality_columns: bytes) -> bytes:
-    extraction, stream = item.extraction, item.stream
-    return copytext.TAB.join(
+def _body(item: Item, record: Any, verdict: bytes) -> bytes:
+    stream, lineage_id, raw_id = item.origin.stream, item.lineage_id, item.raw_id
+    parents = copybinary.NULL
+    if stream.parent_prefix is not None:
+        parents = columns.parents(stream.parent_prefix, stream.parent_key, record)
+    return b"".join(
         (
-            copytext.raw_json(item.raw),
-            copytext.NULL if item.key is None else copytext.text(item.key.raw_id),
-            item.lineage_id.encode(),
-            columns.parents(stream.parent_prefix, stream.parent_key, record),
-            copytext.NULL if extraction is None else extraction.timestamp,
-            quality_columns,
-            item.response,
-            stream.constants,
+            copybinary.NULL if raw_id is None else pack_length(len(raw_id)) + raw_id,
+            pack_length(len(lineage_id)),
+            lineage_id,
+            parents,
+            verdict,
+            item.origin.columns,
         )
     )

@@ -6,14 +6,15 @@ Every record passes here, also one that is unchanged: what can be kept from one 
 from __future__ import annotations
 
 from contextlib import suppress
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_bronze_postgres.db import limits
 from target_bronze_postgres.errors import InputError
-from target_bronze_postgres.load import columns
-from target_bronze_postgres.load.item import Extraction, Item
+from target_bronze_postgres.load import columns, copybinary
+from target_bronze_postgres.load.item import Extraction, Item, Origin
 from target_bronze_postgres.record import identity, provenance, repair, times
 from target_bronze_postgres.record.canonical import Unstorable, raw_hash
 from target_bronze_postgres.singer.messages import scan_members
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from target_bronze_postgres.load.stream import Stream
     from target_bronze_postgres.singer.messages import Message
 
-Response = tuple[provenance.RecordProvenance, bytes, str | None]
-"""What is known of a response, its columns, and what is wrong with the member that says so."""
-
 _KEPT = 1_000
+_PLAIN_DIGITS = 40
+"""So many fit into a lineage_id after any prefix."""
 _UNREADABLE = (Unstorable, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -36,56 +36,38 @@ class ItemReader:
     def __init__(self, preparer: Preparer) -> None:
         """Leave records whose key cannot be read to ``preparer``."""
         self._preparer = preparer
-        self._extractions: dict[str, Extraction | None] = {}
-        self._responses: dict[tuple[Stream, bytes], Response] = {}
+        # Taps write the same for all records of a response.
+        self._origins: dict[tuple[Stream, bytes, Any, Any], Origin] = {}
 
     def read(self, line: bytes, message: Message, repairs: tuple[str, ...], stream: Stream) -> Item:
         """Make an item with its identity; a record whose key cannot be read is a dead letter."""
-        raw = bytes(message.record)
-        if b"\\u0000" in raw:
-            raw, found = repair.repair(raw)
+        raw: msgspec.Raw | bytes = message.record
+        if b"\\" in line and b"\\u0000" in line:
+            raw, found = repair.repair(bytes(raw))
             repairs = tuple(sorted({*repairs, *found}))
-        known, response, fault = self._response(stream, bytes(message.bronze))
-        extraction = self._extraction(message.time_extracted)
         item = Item(
-            line=line,
-            raw=raw,
-            stream=stream,
-            raw_hash=raw_hash(raw, stream.raw_salt),
-            extracted=None if extraction is None else extraction.microseconds,
-            extraction=extraction,
-            version=message.version if is_version(message.version) else None,
-            provenance=known,
-            response=response,
-            repairs=repairs,
-            fault=fault,
+            line, raw, self._origin(message, stream), raw_hash(raw, stream.raw_salt), repairs
         )
         try:
-            _identify(item)
+            _identify(item, stream)
         except _UNREADABLE:
             self._preparer.prepare(item)  # finds the reason, or a key only its decoder reads
             if item.prepared is None:
                 _identify_by_scan(item)
         return item
 
-    def _extraction(self, text: Any) -> Extraction | None:
-        # Taps write the same time for all records of a response.
-        if type(text) is not str:
-            return None
-        if text not in self._extractions:
-            if len(self._extractions) > _KEPT:
-                self._extractions.clear()
-            self._extractions[text] = _read_extraction(text)
-        return self._extractions[text]
-
-    def _response(self, stream: Stream, raw: bytes) -> Response:
-        key = (stream, raw)
-        if (found := self._responses.get(key)) is None:
-            known, fault = provenance.of_record(raw)
-            found = known, columns.of_response(stream.provenance.api_endpoint, known), fault
-            if len(self._responses) > _KEPT:
-                self._responses.clear()
-            self._responses[key] = found
+    def _origin(self, message: Message, stream: Stream) -> Origin:
+        time, version = message.time_extracted, message.version
+        # Values of other types, which may not be hashable, count as missing.
+        if type(time) is not str:
+            time = None
+        if type(version) is not int:
+            version = None
+        key = (stream, bytes(message.bronze), time, version)
+        if (found := self._origins.get(key)) is None:
+            if len(self._origins) > _KEPT:
+                self._origins.clear()
+            found = self._origins[key] = _read_origin(*key)
         return found
 
 
@@ -94,21 +76,29 @@ def is_version(value: Any) -> bool:
     return type(value) is int and limits.BIGINT[0] <= value <= limits.BIGINT[1]
 
 
-def _identify(item: Item) -> None:
-    _name(item, item.stream.key_reader.read(item.raw))
-
-
-def _identify_by_scan(item: Item) -> None:
-    """Find the key of a dead letter, so that its lineage is known to be still there."""
-    with suppress(InputError, *_UNREADABLE):
-        _name(item, item.stream.key_reader.read_members(scan_members(item.raw.strip())))
-
-
-def _name(item: Item, key: identity.Key | None) -> None:
-    if key is not None:
-        item.key = key
-        item.lineage_id = identity.keyed_lineage_id(item.stream.lineage_prefix, key.texts)
-        item.lineage_hash = identity.lineage_hash(item.lineage_id)
+def _read_origin(stream: Stream, raw: bytes, time: str | None, number: int | None) -> Origin:
+    known, fault = provenance.of_record(raw)
+    extraction = None if time is None else _read_extraction(time)
+    extracted = None if extraction is None else extraction.microseconds
+    version = number if is_version(number) else None
+    text = None if extraction is None else extraction.text
+    lineage_timestamp = None if extracted is None else extracted - times.FROM_1970_TO_2000
+    return Origin(
+        stream=stream,
+        provenance=known,
+        fault=fault,
+        extraction=extraction,
+        extracted=extracted,
+        version=version,
+        metadata=columns.metadata_start(stream.name, stream.key.account, text, version),
+        columns=b"".join(
+            (
+                copybinary.bigint(lineage_timestamp),
+                columns.of_response(stream.provenance.api_endpoint, known),
+                stream.constants,
+            )
+        ),
+    )
 
 
 def _read_extraction(text: str) -> Extraction | None:
@@ -116,5 +106,33 @@ def _read_extraction(text: str) -> Extraction | None:
         moment = times.parse_utc(text)
     except times.BadTimeError:
         return None
-    timestamp = times.timestamp_text(moment)
-    return Extraction(text, times.microseconds(moment), timestamp[:10], timestamp.encode())
+    return Extraction(text, times.microseconds(moment), times.day_number(moment))
+
+
+def _identify(item: Item, stream: Stream) -> None:
+    """Find the key of a record, and from it its lineage."""
+    part = stream.key_reader.read_single(item.raw)
+    if part is None:
+        _name(item, stream.key_reader.read(item.raw))
+    elif part.isdigit() and len(part) <= _PLAIN_DIGITS:
+        # What _name() comes to for most records, without its detours.
+        item.raw_id = part
+        item.lineage_id = lineage_id = stream.encoded_prefix + part
+        item.lineage_hash = blake2b(lineage_id, digest_size=16).digest()
+    else:
+        _name(item, identity.key_of([part]))
+
+
+def _identify_by_scan(item: Item) -> None:
+    """Find the key of a dead letter, so that its lineage is known to be still there."""
+    reader = item.origin.stream.key_reader
+    with suppress(InputError, *_UNREADABLE):
+        _name(item, reader.read_members(scan_members(bytes(item.raw).strip())))
+
+
+def _name(item: Item, key: identity.Key | None) -> None:
+    if key is not None:
+        lineage_id = identity.keyed_lineage_id(item.origin.stream.lineage_prefix, key.texts)
+        item.raw_id = identity.stored_text(key.raw_id)
+        item.lineage_id = lineage_id.encode()
+        item.lineage_hash = identity.lineage_hash(lineage_id)

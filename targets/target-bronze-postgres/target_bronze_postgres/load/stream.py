@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_bronze_postgres.db import limits
 from target_bronze_postgres.errors import InputError, SettingsError
 from target_bronze_postgres.load import columns
-from target_bronze_postgres.record import identity, provenance, repair, times
+from target_bronze_postgres.record import identity, large, provenance, repair, times
 from target_bronze_postgres.record.canonical import Unstorable, decode
 from target_bronze_postgres.record.pointer import Pointer
 from target_bronze_postgres.record.validation import Validator, known_fields
@@ -72,6 +72,7 @@ class Stream:
     schema: Any
     key_reader: identity.KeyReader
     lineage_prefix: str
+    encoded_prefix: bytes
     parent_prefix: str | None
     parent_key: list[Pointer]
     source_timestamp: Pointer | None
@@ -83,12 +84,22 @@ class Stream:
     constants: bytes
     raw_salt: bytes
     table: tuple[str, str] = ("", "")
+    sound: dict[tuple[tuple[int, int, int], bool], bytes] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
 
     @property
     def key_properties(self) -> tuple[str, ...]:
         """Names of the top-level members that make a record's key; none for a keyless stream."""
         return self.key_reader.key_properties
+
+    def looks_into(self, member: str) -> bool:
+        """Tell whether anything but the content hash depends on what is within a member."""
+        pointers = (self.source_timestamp, self.deleted, *self.parent_key)
+        return (
+            any(pointer is not None and pointer.first == member for pointer in pointers)
+            or member in self.key_properties
+            or (self.validator is not None and not large.says_nothing_within(self.schema, member))
+        )
 
     def is_closed_by(self, version: int) -> bool:
         """Tell whether an ACTIVATE_VERSION that comes now ends the list of all records.
@@ -123,13 +134,15 @@ def build(message: Message, run: Run) -> Stream:
     account = known.account or run.settings.account
     _check_lengths(source=source, account=account, stream=name)
     timestamp, form = _timestamp(known, bookmarks)
+    prefix = identity.lineage_prefix(source, account, name)
     return Stream(
         name=name,
         key=StreamKey(repair.text(source), repair.text(account), repair.text(name)),
         provenance=known,
         schema=schema,
         key_reader=identity.KeyReader(keys),
-        lineage_prefix=identity.lineage_prefix(source, account, name),
+        lineage_prefix=prefix,
+        encoded_prefix=prefix.encode(),
         parent_prefix=(
             identity.lineage_prefix(known.parent.source or source, account, known.parent.stream)
             if known.parent

@@ -27,6 +27,10 @@ Content = tuple[bytes, bool]
 """A content hash, and whether it is a tombstone's."""
 
 
+Place = tuple[int | None, str | None]
+"""A source timestamp, in microseconds since 2000, and what else chooses the partition."""
+
+
 class Outcome(Enum):
     """What becomes of a record."""
 
@@ -43,19 +47,22 @@ class Outcome(Enum):
 class Head(msgspec.Struct, gc=False):
     """The newest version of a lineage.
 
-    ``version`` is the highest number given, ``extracted`` the latest time seen (microseconds since
-    1970), ``mine`` whether this process wrote it.
+    ``version`` is the highest number given, ``day`` the partition key in days since 2000,
+    ``extracted`` the latest time seen (microseconds since 1970), ``mine`` whether this process
+    wrote it. ``place`` is known of those that this process wrote lately alone: the source timestamp
+    and the ``partition_by`` of its row.
     """
 
     version: int
     content_hash: bytes
     raw_hash: bytes | None
     id: int
-    partition_key: str
+    day: int
     extracted: int | None
     seen_version: int | None
     mine: bool
     deleted: bool
+    place: Place | None = None
 
 
 def decide(

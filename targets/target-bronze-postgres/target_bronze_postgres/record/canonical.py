@@ -8,6 +8,7 @@ double.
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any, NoReturn
@@ -17,6 +18,11 @@ import msgspec
 from target_bronze_postgres.db import limits
 
 RULE = "c1"
+
+_LONG = 1 << 20
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class Unstorable(Exception):  # noqa: N818 - it says what the record is, and never reaches a user
@@ -104,34 +110,25 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Unstorable("not_a_number", f"{name} is no JSON number")
 
 
-def is_too_deep(raw: bytes) -> bool:
+def is_too_deep(raw: bytes | msgspec.Raw) -> bool:
     """Tell whether a JSON text nests deeper than every supported Python decodes and encodes."""
     if len(raw) <= 2 * limits.JSON_DEPTH:
         return False
-    brackets = raw.count(b"[") + raw.count(b"{")
-    return brackets > limits.JSON_DEPTH and depth(raw) > limits.JSON_DEPTH
+    if len(raw) < _LONG:  # else counting costs more than it spares, a copy first of all
+        text = bytes(raw)
+        if text.count(b"[") + text.count(b"{") <= limits.JSON_DEPTH:
+            return False
+    return depth(raw) > limits.JSON_DEPTH
 
 
-def depth(raw: bytes) -> int:
-    """Return how deep the brackets of a JSON text nest."""
-    deepest = level = 0
-    in_string = escaped = False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:  # noqa: PLR2004 - a backslash
-                escaped = True
-            elif byte == 0x22:  # noqa: PLR2004 - a quote
-                in_string = False
-        elif byte == 0x22:  # noqa: PLR2004 - a quote
-            in_string = True
-        elif byte in b"{[":
-            level += 1
-            deepest = max(deepest, level)
-        elif byte in b"}]":
-            level -= 1
-    return deepest
+def depth(raw: bytes | msgspec.Raw) -> int:
+    """Return how deep the brackets of a JSON text nest, or one more than the limit."""
+    left = _STRING.sub(b"", memoryview(raw)).translate(_SQUARE, _NO_BRACKETS)
+    level = 0
+    while b"[]" in left and level <= limits.JSON_DEPTH:
+        left = left.replace(b"[]", b"")  # the innermost level
+        level += 1
+    return level
 
 
 def canonical(value: Any) -> bytes:

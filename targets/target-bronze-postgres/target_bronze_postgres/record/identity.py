@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from target_bronze_postgres.db import limits
+from target_bronze_postgres.record import repair
 from target_bronze_postgres.record.canonical import canonical, decode
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def keyless_lineage_id(prefix: str, content_hash: bytes) -> str:
     return prefix + "#" + content_hash.hex()
 
 
+def stored_text(raw_id: str) -> bytes:
+    """Return a raw_id as TEXT in UTF-8 holds it; NUL and lone surrogates become U+FFFD."""
+    return repair.text(raw_id).encode()
+
+
 def part_text(raw: bytes) -> str | None:
     """Return the text of one key part, None where it is null; ``1`` and ``"1"`` are one key."""
     if raw.isdigit():
@@ -92,8 +98,9 @@ class KeyReader:
         fields = tuple(f"f{number}" for number in range(len(key_properties)))
         self._decode = _decoder(fields, self.key_properties)
         self._parts: Callable[[Any], Any] | None = attrgetter(*fields) if fields else None
+        self._single = self._decode if len(fields) == 1 else None
 
-    def read(self, record: bytes) -> Key | None:
+    def read(self, record: bytes | Raw) -> Key | None:
         """Return the key of a record's JSON, None where it has no whole key.
 
         Raises:
@@ -109,17 +116,28 @@ class KeyReader:
             found = self._parts(self._decode(record))
         except msgspec.ValidationError:  # no object
             return None
-        if type(found) is Raw:
-            part = bytes(found)
-            text = part_text(part) if part else None
-            return None if text is None else Key((text,), text)
-        return _key([bytes(part) for part in found])
+        return key_of([bytes(found)] if type(found) is Raw else [bytes(part) for part in found])
+
+    def read_single(self, record: bytes | Raw) -> bytes | None:
+        """Return the only part of a record's key as it stands there, empty where it is missing.
+
+        It is None where the key has other than one part, or the record is no object.
+
+        Raises:
+            msgspec.DecodeError: As :meth:`read`, and UnicodeDecodeError and RecursionError too.
+        """
+        if self._single is None:
+            return None
+        try:
+            return bytes(self._single(record).f0)
+        except msgspec.ValidationError:
+            return None
 
     def read_decoded(self, record: Any) -> Key | None:
         """Return the key of a decoded record, None where it has no whole key."""
         if not isinstance(record, dict) or not self.key_properties:
             return None
-        return _key([canonical(record.get(name)) for name in self.key_properties])
+        return key_of([canonical(record.get(name)) for name in self.key_properties])
 
     def read_members(self, members: Mapping[str, bytes]) -> Key | None:
         """Return the key of a record of which only the raw members are known.
@@ -129,10 +147,10 @@ class KeyReader:
         """
         if not self.key_properties:
             return None
-        return _key([members.get(name, b"") for name in self.key_properties])
+        return key_of([members.get(name, b"") for name in self.key_properties])
 
 
-def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes], Any] | None:
+def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes | Raw], Any] | None:
     try:
         struct = msgspec.defstruct(
             "KeyParts",
@@ -145,7 +163,12 @@ def _decoder(fields: Sequence[str], names: Sequence[str]) -> Callable[[bytes], A
     return msgspec.json.Decoder(struct).decode
 
 
-def _key(parts: list[bytes]) -> Key | None:
+def key_of(parts: list[bytes]) -> Key | None:
+    """Return the key of which these are the parts as they stand in the record, empty if missing.
+
+    Raises:
+        Unstorable: A part is nothing that JSONB holds.
+    """
     texts = [part_text(part) if part else None for part in parts]
     if None in texts:
         return None

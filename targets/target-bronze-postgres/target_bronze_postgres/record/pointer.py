@@ -22,6 +22,11 @@ class Pointer:
         self._parts = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
         self._single = self._parts[0] if len(self._parts) == 1 else None
 
+    @property
+    def first(self) -> str:
+        """The top-level member that it leads into."""
+        return self._parts[0]
+
     def get(self, value: Any) -> Any:
         """Return what stands at the pointer, or :data:`MISSING`."""
         if self._single is not None and type(value) is dict:

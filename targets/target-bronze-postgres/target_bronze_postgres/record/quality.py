@@ -75,7 +75,7 @@ def count(record: Any, known: frozenset[str] | None) -> tuple[tuple[int, int, in
     if not isinstance(record, dict):
         return (0, 0, 0), _NOTHING
     nulls = list(record.values()).count(None)
-    if known is None or record.keys() <= known:
+    if known is None or known.issuperset(record):
         return (len(record), nulls, 0), _NOTHING
     unknown = frozenset(record.keys() - known)
     return (len(record), nulls, len(unknown)), unknown

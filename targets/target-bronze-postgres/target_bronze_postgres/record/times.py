@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 Form = Literal["rfc3339", "utc", "epoch_ms", "epoch_s", "date"]
 FORMS: tuple[str, ...] = get_args(Form)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+_DAY_2000 = _EPOCH_2000.toordinal()
+FROM_1970_TO_2000 = (_EPOCH_2000 - _EPOCH) // timedelta(microseconds=1)
+"""Microseconds between the epoch of everyone and PostgreSQL's."""
 _LONGEST = Decimal(timedelta.max // timedelta(microseconds=1))
 # A clock that fromisoformat refuses: 24:00 ends a day, :60 is a leap second.
 _ODD_CLOCK = re.compile(
@@ -36,6 +41,8 @@ def parse_utc(text: str) -> datetime:
 
 
 def _to_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     try:
@@ -99,6 +106,28 @@ def microseconds(moment: datetime) -> int:
 def from_microseconds(value: int) -> datetime:
     """Return the UTC moment of whole microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def since_2000(moment: datetime) -> int:
+    """Return the microseconds since 2000 of a UTC moment: what a TIMESTAMP is."""
+    passed = moment - _EPOCH_2000
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def from_2000(value: int) -> datetime:
+    """Return the moment of microseconds since 2000, as psycopg writes a TIMESTAMP: with no zone."""
+    return datetime(2000, 1, 1) + timedelta(microseconds=value)  # noqa: DTZ001 - see above
+
+
+def day_number(moment: date) -> int:
+    """Return the days since 2000: what a DATE is."""
+    return moment.toordinal() - _DAY_2000
+
+
+@lru_cache(maxsize=4096)
+def day_text(number: int) -> str:
+    """Return a day, given as days since 2000, as ISO text."""
+    return date.fromordinal(number + _DAY_2000).isoformat()
 
 
 class Plausible:

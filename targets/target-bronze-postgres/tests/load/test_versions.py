@@ -50,7 +50,7 @@ class Lineage:
             assert head is not None
             head.version = version
         else:
-            self.head = Head(version, content[0], None, 0, "", latest, None, True, False)
+            self.head = Head(version, content[0], None, 0, 0, latest, None, True, False)
 
 
 def after(*runs: list[Reading]) -> tuple[list[tuple[Content, int]], bytes]:
