@@ -13,6 +13,7 @@ from target_bronze_postgres.load.prepare import Preparer
 from target_bronze_postgres.load.reading import ItemReader
 from target_bronze_postgres.ops.reconcile import store
 from target_bronze_postgres.ops.reconcile.store import Found
+from target_bronze_postgres.record.times import day_text
 from target_bronze_postgres.singer.messages import read_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from target_bronze_postgres.load.heads import Heads
-    from target_bronze_postgres.load.item import Item
+    from target_bronze_postgres.load.item import Item, Prepared
     from target_bronze_postgres.load.run import Run
     from target_bronze_postgres.load.stream import Stream, StreamKey
     from target_bronze_postgres.ops.heads.places import Place
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
+_MICROSECONDS_A_DAY: Final = 86_400_000_000
 BATCH: Final = 5_000
 BATCH_BYTES: Final = 16 << 20
 
@@ -120,7 +122,7 @@ class Comparer:
         found = self._stream(message)
         item = self._items.read(line, message, repairs, found)
         self.records += 1
-        if item.version is not None:
+        if item.origin.version is not None:
             self.versioned.add(found.key)
         if self._comparison.streams[found.key].has_ended:
             return
@@ -144,9 +146,9 @@ class Comparer:
         for item in items:
             self._preparer.prepare(item)
             if item.lineage_hash:
-                by_source[item.stream.key.source].append(item)
+                by_source[item.origin.stream.key.source].append(item)
             else:
-                self.unnamed.add(item.stream.key)
+                self.unnamed.add(item.origin.stream.key)
         for source, some in by_source.items():
             yield from self._compare_with(self._places.get(source), some)
 
@@ -163,12 +165,12 @@ class Comparer:
             yield self._judge(item, known, *rows.get(item.lineage_hash, (None, False)))
 
     def _judge(self, item: Item, known: Heads, day: str | None, is_there: bool) -> Found:
-        compared = self._comparison.streams[item.stream.key]
+        compared = self._comparison.streams[item.origin.stream.key]
         head, prepared, days = known.get(item.lineage_hash), item.prepared, self._comparison.days
         if prepared is None:  # it cannot land; as a dead letter it has
             return Found(compared, item.lineage_hash, "outside")
         # A full table comes whole, whatever the days.
-        is_inside = item.version is not None or days.holds(prepared.source_timestamp)
+        is_inside = item.origin.version is not None or days.holds(_day(prepared))
         if is_there and head is not None:
             is_same = (prepared.content_hash, prepared.deleted) == (head.content_hash, head.deleted)
             word = "same" if is_same else "changed"
@@ -180,4 +182,10 @@ class Comparer:
             return Found(compared, item.lineage_hash, "outside")
         if word == "same":
             return Found(compared, item.lineage_hash, word)
-        return Found(compared, item.lineage_hash, word, item.lineage_id, item.line)
+        return Found(compared, item.lineage_hash, word, item.lineage_id.decode(), item.line)
+
+
+def _day(prepared: Prepared) -> str | None:
+    if prepared.timestamp is None:
+        return None
+    return day_text(prepared.timestamp // _MICROSECONDS_A_DAY)
