@@ -71,14 +71,17 @@ class Changes:
     versions: int = 0
     unknown: set[str] = field(default_factory=set)
 
-    def count(self, prepared: Prepared, outcome: Outcome, timestamp: int | None) -> None:
+    def count(
+        self, prepared: Prepared, outcome: Outcome, version: int, timestamp: int | None
+    ) -> None:
         """Count a row that is written."""
         self.rows += 1
         if outcome is Outcome.NEW:
             self.tally.rows_new += 1
         else:
             self.tally.rows_changed += 1
-            self.versions += 1
+            # A head that lost its row, and was mended, lets version 1 in once more.
+            self.versions += version > 1
         if prepared.status != "valid":
             self.tally.invalid += prepared.status == "invalid"
             self.tally.warnings += prepared.status == "warning"
@@ -262,7 +265,7 @@ class Decider:
         row = encode(item, prepared, row_id, version, timestamp, day, by, late=late)
         self._rows[day_text(day)[:7]].append(row)
         self.plan.written.append(item)
-        self._changes.count(prepared, outcome, timestamp)
+        self._changes.count(prepared, outcome, version, timestamp)
         if late and head is not None:
             self._own(item, head).version = version
             self._touch(item, head)
