@@ -56,6 +56,12 @@ def test_a_small_go_of_loads_and_queries() -> None:
     assert " yes" in rows["scans of bronze tables meanwhile"]
 
 
+def test_a_small_go_of_backups() -> None:
+    rows = small("backup")
+    assert "pg_dump" in rows["backup"]
+    assert " over " in rows["restore"]
+
+
 @pytest.mark.extra  # for their length
 def test_small_goes_of_growth_disk_and_the_large_record() -> None:
     rows = small("growth", "disk", "large_record")

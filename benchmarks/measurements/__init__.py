@@ -13,6 +13,7 @@ NAMES: Final = (
     "growth",
     "large_record",
     "queries",
+    "backup",
     "disk",
     "toggl_requests",
     "garmin_requests",

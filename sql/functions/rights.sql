@@ -41,6 +41,14 @@ BEGIN
         GRANT USAGE ON SCHEMA bronze_ops TO bronze_loader;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bronze_ops TO bronze_loader;
         REVOKE INSERT, UPDATE ON bronze_ops.schema_version, bronze_ops.sources FROM bronze_loader;
+        -- What a comparison with the source replaces; an older schema has not all of it.
+        FOR relation IN
+            SELECT oid::regclass AS name FROM pg_class
+            WHERE relnamespace = 'bronze_ops'::regnamespace
+              AND relname IN ('days', 'reconciliations', 'reconciled_records')
+        LOOP
+            EXECUTE format('GRANT DELETE ON %s TO bronze_loader', relation.name);
+        END LOOP;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA bronze_ops TO bronze_loader;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bronze_ops TO bronze_loader;
     END IF;
@@ -55,6 +63,8 @@ BEGIN
             WHERE c.relnamespace = 'bronze_ops'::regnamespace AND c.relkind = 'r'
               AND attnum > 0 AND NOT attisdropped
               AND (relname, attname) NOT IN (('dead_letters', 'message'), ('reconciliations', 'state'),
+                                             ('reconciliations', 'schema_message'),
+                                             ('reconciled_records', 'message'),
                                              ('runs', 'state'), ('streams', 'provenance'))
             GROUP BY c.oid
         LOOP

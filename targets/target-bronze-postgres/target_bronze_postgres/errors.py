@@ -9,6 +9,8 @@
     ├── DatabaseError               the database refused or went away, and retrying did not help
     │   ├── ConnectError            no connection could be had: password, server, database
     │   └── RightsError             the role lacks a right: the line says what to grant
+    ├── BackupError                 a backup cannot be written, read or restored
+    ├── TapError                    a tap that is read for a comparison cannot be started or read
     └── OutputError                 stdout was closed: what was read before it is committed
 
 Messages never hold a secret or a record's contents: they go to logs.
@@ -53,6 +55,14 @@ class ConnectError(DatabaseError):
 
 class RightsError(DatabaseError):
     """The database role lacks a right that loading needs."""
+
+
+class BackupError(BronzeError):
+    """A backup cannot be written, read or restored."""
+
+
+class TapError(BronzeError):
+    """A tap that is read for a comparison cannot be started, or does not end well."""
 
 
 class OutputError(BronzeError):

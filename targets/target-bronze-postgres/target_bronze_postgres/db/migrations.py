@@ -93,8 +93,8 @@ def migrate(conn: Connection) -> list[str]:
         with conn.transaction():
             # A stricter isolation would not see what the loader before us in the queue has made.
             conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            conn.execute(_LOCK)
-            return _apply_missing(conn)
+            lock(conn)
+            return apply(conn)
     except psycopg.Error as error:
         if error.sqlstate in sqlstate.RIGHTS:
             raise RightsError(_lacking(conn)) from error
@@ -133,9 +133,22 @@ def create_roles(conn: Connection) -> None:
         raise
 
 
-def _apply_missing(conn: Connection) -> list[str]:
+def lock(conn: Connection) -> None:
+    """Keep other programs from migrating until the transaction ends."""
+    conn.execute(_LOCK)
+
+
+def apply(conn: Connection, newest: int | None = None) -> list[str]:
+    """Apply what is missing, and return it by file name; the caller holds the lock.
+
+    Args:
+        conn: A connection in a transaction.
+        newest: The last migration to apply; all if None.
+    """
     version = check_version(conn)
     missing = [known for known in known_migrations() if known.version > version]
+    if newest is not None:
+        missing = [known for known in missing if known.version <= newest]
     for migration in missing:
         _run(conn, migration.script)
         conn.execute(

@@ -9,6 +9,8 @@ What lies in its home folder (0700):
     port         the port on 127.0.0.1, picked once
     pgpass       the password, in the format of PGPASSFILE (0600)
     server.log   the server's messages; cut when it grows over its limit
+    upgrade/     a cluster of a newer major version that is being made, and the servers for that
+    data.17/     the cluster that an upgrade left behind, for the user to remove
 
 **Is it running?** The server's processes inherit a locked descriptor of ``alive``. The kernel
 lets go of that lock when the last of them ends, however it ends, so neither a number in

@@ -83,8 +83,9 @@ def check_version(programs: Programs, data: Path) -> None:
     if made_by != str(version := programs.version()):
         raise ServerError(
             f"{data} was made by PostgreSQL {made_by}, the programs in {programs.folder} are "
-            f"{version}: let embedded_bin_dir name PostgreSQL {made_by} and run `bronze backup`, "
-            f"then move {data} away and run `bronze restore` with PostgreSQL {version}"
+            f"{version}: run `bronze db upgrade --old-bin-dir` with the bin folder of PostgreSQL "
+            f"{made_by}; or let embedded_bin_dir name that one and run `bronze backup`, then move "
+            f"{data} away and run `bronze restore` with PostgreSQL {version}"
         )
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from target_bronze_postgres.db.isolation import ISOLATED
-from target_bronze_postgres.embedded import account, binaries, cluster, lock, ports
+from target_bronze_postgres.embedded import account, binaries, cluster, lock, ports, swap
 from target_bronze_postgres.embedded.home import (
     clear_errors,
     make_folder,
@@ -70,6 +70,11 @@ class EmbeddedServer:
     def passfile(self) -> Path:
         """The file for PGPASSFILE (0600)."""
         return self.home / "pgpass"
+
+    @property
+    def bin_dir_setting(self) -> Path | None:
+        """The folder of programs that was named, None for the wheel's."""
+        return self._bin_dir
 
     @property
     def bin_dir(self) -> Path:
@@ -198,6 +203,8 @@ class EmbeddedServer:
     def _launch(self) -> None:
         """Start the server; it inherits the lock that tells that it lives."""
         with lock.exclusive(self._alive, DYING_SECONDS) as alive:
+            if swap.is_ready(self.home):
+                swap.finish(self.home)
             who = account.choose(self._data)
             programs = Programs(binaries.usable(self._bin_dir, who), who)
             if self._data.is_dir():

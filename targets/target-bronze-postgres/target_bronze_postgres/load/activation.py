@@ -1,9 +1,13 @@
-"""ACTIVATE_VERSION: writes tombstones for what a full-table stream no longer has."""
+"""Writes tombstones for what a source no longer has.
+
+ACTIVATE_VERSION tells it of a full-table stream, a comparison with the source (``bronze
+reconcile``) of any other.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
     from target_bronze_postgres.load.batch import Activation
     from target_bronze_postgres.load.run import Run
+    from target_bronze_postgres.load.stream import StreamKey
 
     Connection = psycopg.Connection[Any]
 
@@ -36,7 +41,7 @@ _OWN = {
     "processing_start_time": "now() AT TIME ZONE 'UTC'",
     "processing_end_time": "clock_timestamp() AT TIME ZONE 'UTC'",
     "processing_duration": "clock_timestamp() - now()",
-    "processing_steps": "'[\"activate_version\"]'",
+    "processing_steps": "jsonb_build_array(%(deleted_by)s::text)",
     "processing_errors": "NULL",
 }
 _BURY = """
@@ -45,7 +50,7 @@ _BURY = """
                nextval({sequence}) AS new_id
         FROM bronze_ops.heads
         WHERE source = %(source)s AND account = %(account)s AND stream = %(stream)s
-          AND NOT deleted AND seen_version IS DISTINCT FROM %(version)s
+          AND NOT deleted AND {condition}
           -- what was seen since is not gone: an older input is loaded again
           AND (extracted_at <= %(extracted)s::timestamp AT TIME ZONE 'UTC') IS NOT FALSE
     ), buried AS (
@@ -65,6 +70,8 @@ _BURY = """
            count(*) FILTER (WHERE validation_status = 'warning') AS warnings
     FROM buried
 """
+_OTHER_VERSION = "seen_version IS DISTINCT FROM %(version)s"
+_NAMED = "lineage_hash = ANY (%(lineages)s)"
 _COUNT = """
     WITH stream AS (
         UPDATE bronze_ops.streams SET rows = rows + %(count)s, versions = versions + %(count)s
@@ -92,33 +99,73 @@ def activate(conn: Connection, run: Run, activation: Activation) -> int:
             stream.name,
         )
         return 0
-    extracted = activation.extracted
+    facts = {"stream_version": activation.version}
     parameters = {
-        "source": stream.key.source,
-        "account": stream.key.account,
-        "stream": stream.key.stream,
+        **_parameters(run, stream.key, "activate_version", stream.provenance.tap, facts),
         "version": activation.version,
+        "extracted": _timestamp(activation.extracted),
+    }
+    return _bury(conn, stream.table, _OTHER_VERSION, parameters)
+
+
+def sweep(  # noqa: PLR0913, PLR0917 - the parts of a tombstone
+    conn: Connection,
+    run: Run,
+    key: StreamKey,
+    table: tuple[str, str],
+    lineages: list[bytes],
+    extracted: int,
+) -> int:
+    """Bury these lineages of a stream, unless they were seen since; return how many.
+
+    Args:
+        conn: The transaction, which holds the stream's advisory lock.
+        run: The run that writes the tombstones; it has a row in ``bronze_ops.runs``.
+        key: The stream.
+        table: Schema and name of its bronze table.
+        lineages: Hashes of the lineages that a comparison did not meet.
+        extracted: When that comparison began, in microseconds since 1970.
+    """
+    parameters = {
+        **_parameters(run, key, "sweep", None, {}),
+        "lineages": lineages,
+        "extracted": _timestamp(extracted),
+    }
+    return _bury(conn, table, _NAMED, parameters)
+
+
+def _parameters(
+    run: Run, key: StreamKey, deleted_by: str, tap: str | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "source": key.source,
+        "account": key.account,
+        "stream": key.stream,
         "loader_id": run.loader_id,
-        "deletion": Jsonb(
-            {
-                "deleted": True,
-                "deleted_by": "activate_version",
-                "stream_version": activation.version,
-            }
-        ),
-        "extracted": None if extracted is None else timestamp_text(from_microseconds(extracted)),
+        "deletion": Jsonb({"deleted": True, "deleted_by": deleted_by, **facts}),
+        "deleted_by": deleted_by,
         "environment": run.settings.environment,
         "run_id": run.run_id,
-        "pipeline_version": run.pipeline_version(stream.provenance.tap),
+        "pipeline_version": run.pipeline_version(tap),
     }
+
+
+def _timestamp(extracted: int | None) -> str | None:
+    return None if extracted is None else timestamp_text(from_microseconds(extracted))
+
+
+def _bury(
+    conn: Connection, table: tuple[str, str], condition: LiteralString, parameters: dict[str, Any]
+) -> int:
+    statement = _statement(table, condition)
     with conn.cursor(row_factory=dict_row) as cursor:
-        written = cursor.execute(_statement(stream.table), parameters).fetchone() or {"count": 0}
+        written = cursor.execute(statement, parameters).fetchone() or {"count": 0}
     if written["count"]:
         conn.execute(_COUNT, {**parameters, **written})
     return int(written["count"])
 
 
-def _statement(table: tuple[str, str]) -> sql.Composed:
+def _statement(table: tuple[str, str], condition: LiteralString) -> sql.Composed:
     columns = copytext.COLUMNS
     values = [sql.SQL(_OWN[c]) if c in _OWN else sql.Identifier("b", c) for c in columns]
     sequence = sql.Identifier(table[0], table[1] + "_id_seq").as_string()
@@ -127,4 +174,5 @@ def _statement(table: tuple[str, str]) -> sql.Composed:
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
         values=sql.SQL(", ").join(values),
         sequence=sql.Literal(sequence),
+        condition=sql.SQL(condition),
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from target_bronze_postgres.ops.backup.command import backup, restore
 from target_bronze_postgres.ops.catalog import catalog
 from target_bronze_postgres.ops.check import check
 from target_bronze_postgres.ops.context import BronzeGroup, Context
 from target_bronze_postgres.ops.db import db
 from target_bronze_postgres.ops.dead_letters import dead_letters
+from target_bronze_postgres.ops.heads.command import rebuild_heads
 from target_bronze_postgres.ops.maintain import maintain
+from target_bronze_postgres.ops.reconcile.command import reconcile
 from target_bronze_postgres.ops.schedules.command import schedules
 from target_bronze_postgres.ops.serve.command import serve
 from target_bronze_postgres.ops.status import status
@@ -34,11 +37,15 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
     ctx.obj = Context(config_files)
 
 
+main.add_command(backup)
 main.add_command(catalog)
 main.add_command(check)
 main.add_command(db)
 main.add_command(dead_letters)
 main.add_command(maintain)
+main.add_command(rebuild_heads)
+main.add_command(reconcile)
+main.add_command(restore)
 main.add_command(schedules)
 main.add_command(serve)
 main.add_command(status)

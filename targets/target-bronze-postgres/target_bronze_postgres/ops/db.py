@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
@@ -16,7 +17,9 @@ import click
 from psycopg import pq
 
 from target_bronze_postgres.db.migrations import create_roles, migrate
+from target_bronze_postgres.embedded.upgrade import Upgrade
 from target_bronze_postgres.errors import ServerError, SettingsError
+from target_bronze_postgres.ops.backup.comparing import compare
 from target_bronze_postgres.ops.context import Context
 from target_bronze_postgres.settings.database import LIBPQ_VARIABLES
 
@@ -91,6 +94,31 @@ def migrate_(context: Context, *, roles: bool) -> None:
         if roles:
             create_roles(connection)
             click.echo("roles bronze_loader and bronze_reader")
+
+
+@db.command()
+@click.option(
+    "--old-bin-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The bin folder of the PostgreSQL that made the data, with postgres and pg_ctl.",
+)
+@click.pass_obj
+def upgrade(context: Context, *, old_bin_dir: Path) -> None:
+    """Take the embedded PostgreSQL's data over to the major version that is installed now.
+
+    All databases and roles come along, by pg_dump and pg_restore; rows are counted, those of the
+    bronze layer compared by hashes. Loaders wait meanwhile. The old data folder stays, under a name
+    such as data.17; changes of postgresql.conf stay there. It needs as much free space as the data
+    takes. A kill leaves the old data as they were, and the next try works.
+    """
+    server = _embedded(context.target, "upgrade")
+    job = Upgrade(server.home, old_bin_dir.absolute(), server.bin_dir_setting, click.echo, compare)
+    if not job.run():
+        click.echo("the data are of this version already: nothing to do")
+        return
+    kept = sorted(path.name for path in server.home.glob("data.*"))
+    click.echo(f"done: the server runs; {', '.join(kept)} in {server.home} may be removed")
 
 
 def _embedded(target: DatabaseTarget, verb: str) -> EmbeddedServer:

@@ -34,7 +34,7 @@ FUNCTIONS = {
 }
 TABLES = {
     "schema_version", "sources", "streams", "heads", "runs", "days", "dead_letters",
-    "reconciliations",
+    "reconciled_records", "reconciliations",
 }  # fmt: skip
 
 
