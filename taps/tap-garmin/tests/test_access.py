@@ -13,8 +13,8 @@ import pytest
 import time_machine
 
 from tap_garmin import token
-from tap_garmin.api import KEY_PAGE
-from tap_garmin.client import Request
+from tap_garmin.api import KEY_PAGE, GarminClient
+from tap_garmin.client import Answer, Request
 from tap_garmin.tap import TapGarmin
 from tap_garmin.token import Token, TokenFile
 
@@ -160,9 +160,19 @@ def test_the_life_of_a_token_is_counted_by_this_machines_clock(garmin: Garmin) -
     assert exchanges(garmin) == 1
 
 
-def test_a_token_that_ends_in_the_middle_is_renewed(garmin: Garmin, tap: Runner) -> None:
-    garmin.access.token_life = timedelta(seconds=2)
-    garmin.faults.slow(0.7, count=None, path="steps")
+def test_a_token_that_ends_in_the_middle_is_renewed(
+    garmin: Garmin, tap: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garmin.access.token_life = timedelta(minutes=40)
+
+    def a_quarter_passes(client: GarminClient, answer: Answer) -> None:
+        after(client, answer)
+        if answer.request.path != TOKEN_PATH:
+            garmin.clock.move(timedelta(minutes=15))
+            time_machine.traveller_stack[-1].shift(timedelta(minutes=15))
+
+    after = GarminClient.after
+    monkeypatch.setattr(GarminClient, "after", a_quarter_passes)
     run = tap("steps")
     assert run.failure is None
     assert len(run.records("steps")) == len(garmin.everything()["steps"])

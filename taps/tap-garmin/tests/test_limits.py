@@ -79,7 +79,7 @@ def test_429_is_waited_out(
     monkeypatch.setattr("tap_garmin.client.time.sleep", waits.append)
     asked: dict[str, str | int | None] = {
         "seconds": 14,
-        "date": format_datetime(garmin.clock.now() + timedelta(seconds=14), usegmt=True),
+        "date": format_datetime(garmin.clock.now() + timedelta(seconds=25), usegmt=True),
         "none": None,
     }
     garmin.faults.too_many(asked[retry_after], path="steps/daily", count=2)
@@ -88,8 +88,11 @@ def test_429_is_waited_out(
     assert run.records("steps")
     if retry_after == "none":
         assert all(wait <= 0.02 for wait in waits)
-    else:
-        assert [wait for wait in waits if wait > 1] == pytest.approx([14, 14], abs=3)
+    elif retry_after == "seconds":
+        assert waits == [14, 14]
+    else:  # less what has passed since, on a machine that may be busy
+        assert len(waits) == 2
+        assert all(14 < wait <= 25 for wait in waits)
 
 
 def test_a_wait_longer_than_allowed_ends_the_run_well(
