@@ -24,6 +24,8 @@ _REPAIRED = {
     "lone_surrogate": "half a surrogate pair was replaced by U+FFFD",
 }
 _KEPT = 4_096
+_LARGE = 1 << 17
+"""Bytes of a record in which so many misfits fit that they are not all named."""
 _RULE = f',"content_hash":"{canonical.RULE}:'.encode()
 
 
@@ -189,7 +191,8 @@ def _judge(item: Item, record: Any, checks: quality.Checks) -> None:
     elif stream.validator.broken is not None:
         checks.skipped("schema", stream.validator.broken)
     else:
-        checks.judge_schema(stream.validator, record)
+        is_large = len(item.raw) > _LARGE
+        checks.judge_schema(stream.validator, record, is_large=is_large)
     if stream.key_properties:
         checks.judge_key(stream.key_properties, whole=item.raw_id is not None)
     for name in item.repairs:

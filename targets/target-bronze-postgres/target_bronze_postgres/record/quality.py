@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _NOTHING: frozenset[str] = frozenset()
 _JOIN = "; "
+_ALONE = " (of a large record only the first misfit is named)"
 
 
 class Checks:
@@ -44,13 +45,13 @@ class Checks:
         """Note that a check could not be made."""
         self._note(check, None, remark, "warning")
 
-    def judge_schema(self, validator: Validator, record: Any) -> None:
-        """Check a record against its schema."""
+    def judge_schema(self, validator: Validator, record: Any, *, is_large: bool = False) -> None:
+        """Check a record against its schema; of a large one only the first misfit is named."""
         if validator.is_valid(record):
             self.results["schema"] = True
         else:
-            for reason in validator.reasons(record):
-                self._note("schema", False, reason, "invalid")
+            for reason in validator.reasons(record, only_first=is_large):
+                self._note("schema", False, reason + _ALONE * is_large, "invalid")
 
     def judge_key(self, names: Sequence[str], *, whole: bool) -> None:
         """Check that a record has every part of its key."""

@@ -45,17 +45,29 @@ class Validator:
         except (ValueError, RecursionError) as error:
             self.broken = f"the schema is broken: {_first_line(error)}"
 
-    def reasons(self, record: Any) -> list[str]:
-        """Return every misfit as ``/path: what is wrong``."""
+    def reasons(self, record: Any, *, only_first: bool = False) -> list[str]:
+        """Return every misfit as ``/path: what is wrong``, or the first one alone.
+
+        All at once take two kilobytes each while they are found: a gigabyte for a megabyte of
+        numbers that should be texts.
+        """
         try:
+            errors = self._first(record) if only_first else self._compiled.iter_errors(record)
             return [
                 f"{_pointer(error.instance_path)}: {error.message}"[:_REASON_LENGTH]
-                for error in self._compiled.iter_errors(record)
+                for error in errors
             ]
         except ValueError:
             # An error carries the value, and neither 256 levels nor integers of more than 4,300
             # digits come back from jsonschema-rs.
             return ["/: does not fit; no path, since a value is too deep or a number too long"]
+
+    def _first(self, record: Any) -> list[jsonschema_rs.ValidationError]:
+        try:
+            self._compiled.validate(record)
+        except jsonschema_rs.ValidationError as error:
+            return [error]
+        return []
 
 
 def _never(_record: Any) -> bool:

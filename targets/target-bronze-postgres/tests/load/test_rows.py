@@ -232,6 +232,17 @@ def test_misfits_are_stored_with_every_reason(load: Load, query: Query) -> None:
     assert query("SELECT invalid, records_read FROM bronze_ops.runs") == [(1, 2)]
 
 
+def test_of_a_large_record_the_first_misfit_is_named(load: Load, query: Query) -> None:
+    """All of them would take a thousand times its memory."""
+    body = {"properties": {"name": {"items": {"type": "string"}}}}
+    load(schema(schema=body), record(id=1, name=["x", *[1] * 50_000]), record(id=2, name=[1, 2]))
+    first = '/name/{}: value is not of type "string"'
+    assert query("SELECT validation_status, error_message FROM bronze_x ORDER BY raw_id") == [
+        ("invalid", first.format(1) + " (of a large record only the first misfit is named)"),
+        ("invalid", f"{first.format(0)}; {first.format(1)}"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "body", "error"),
     [
