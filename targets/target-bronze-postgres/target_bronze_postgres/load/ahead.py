@@ -135,9 +135,12 @@ class LookAhead:
     def open_stream(self, stream: Stream) -> None:
         """Make the table of a stream's source, if it is the first one."""
         source, raw_index = stream.key.source, stream.provenance.raw_index
-        stream.table = self._session.transact(
-            lambda conn: self._tables.table(conn, source, raw_index)
-        )
+        table = self._tables.table(source)
+        if table is None:
+            make = partial(self._tables.make_table, source=source, raw_index=raw_index)
+            table = self._session.transact(make)
+            self._tables.note(source, table)
+        stream.table = table
 
     def begin_epoch(self) -> None:
         """Plan anew; call it when no batch is on its way."""

@@ -131,6 +131,8 @@ class Engine:
         self._seen: dict[StreamKey, Seen] = {}
         self._batch = Batch()
         self._looked_up: Batch | None = None
+        # Whether a batch could not be handed over: no later one may be, nor its states.
+        self._has_gap = False
         self._batch_rows = run.settings.batch_size_rows
         self._batch_bytes = run.settings.batch_size_bytes
         # What the latest record of the batch came with.
@@ -149,12 +151,14 @@ class Engine:
         try:
             self._read(reader)
         finally:
-            if self._writer.error is None:
-                self._flush()
-                self._hand_on()
-            elif self._looked_up is not None and self._looked_up.found is not None:
-                self._looked_up.found.give_up()
-            self._writer.finish()
+            try:
+                if self._writer.error is None and not self._has_gap:
+                    self._flush()
+                    self._hand_on()
+                elif self._looked_up is not None and self._looked_up.found is not None:
+                    self._looked_up.found.give_up()
+            finally:
+                self._writer.finish()
 
     def end(self, session: Session, status: str, error: str | None) -> None:
         """Close the run's rows in ``bronze_ops.runs``, and log what became of the records.
@@ -221,6 +225,7 @@ class Engine:
         batch, self._looked_up = self._looked_up, None
         if batch is None:
             return
+        self._has_gap = True
         if batch.streams and (self._writer.is_astray or not self._ahead.plan(batch)):
             # Not upon what batches on their way will leave, but upon what they have left.
             self._writer.wait()
@@ -228,6 +233,7 @@ class Engine:
             self._ahead.look_up(batch)
             self._ahead.plan(batch)
         self._writer.submit(batch)
+        self._has_gap = False
 
     def _note_asked(self, batch: Batch) -> None:
         """Have the days that were asked for committed with the records that came before."""

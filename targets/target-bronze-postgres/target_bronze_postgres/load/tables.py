@@ -33,21 +33,28 @@ class Tables:
         self._tables: dict[str, tuple[str, str]] = {}
         self._partitions: set[str] = set()
 
-    def table(self, conn: Connection, source: str, raw_index: str | None = None) -> tuple[str, str]:
-        """Return schema and name of a source's table, making it if need be.
+    def table(self, source: str) -> tuple[str, str] | None:
+        """Return schema and name of a source's table, None as long as it is not known."""
+        return self._tables.get(source)
+
+    def make_table(
+        self, conn: Connection, source: str, raw_index: str | None = None
+    ) -> tuple[str, str]:
+        """Make a source's table unless it is there, and return its schema and name.
 
         ``raw_index`` is what the tap asks for; it goes before the setting.
         """
-        if (known := self._tables.get(source)) is None:
-            row = conn.execute(
-                "SELECT bronze_ops.create_source(%s, %s, %s)",
-                (source, self._schema, raw_index or self._raw_index),
-            ).fetchone()
-            name = row[0] if row else ""
-            known = self._tables[source] = (self._schema, name)
-            found = conn.execute(_PARTITIONS, known)
-            self._partitions.update(partition for (partition,) in found)
-        return known
+        row = conn.execute(
+            "SELECT bronze_ops.create_source(%s, %s, %s)",
+            (source, self._schema, raw_index or self._raw_index),
+        ).fetchone()
+        made = (self._schema, row[0] if row else "")
+        self._partitions.update(partition for (partition,) in conn.execute(_PARTITIONS, made))
+        return made
+
+    def note(self, source: str, table: tuple[str, str]) -> None:
+        """Remember a source's table, once it is committed."""
+        self._tables[source] = table
 
     def missing(self, months: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those of (source, ``2024-01``) that have no partition, as far as is known."""

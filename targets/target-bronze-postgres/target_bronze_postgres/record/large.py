@@ -6,6 +6,7 @@ record, in which large arrays and objects that nobody looks into may be empty.
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def read(raw: bytes | Raw, is_looked_into: Callable[[str], bool]) -> tuple[Any, 
         Unstorable: JSONB cannot hold it.
     """
     try:
+        _check_text(raw)
         members = _members(raw)
     except _UNREADABLE:
         return None
@@ -58,6 +60,18 @@ def read(raw: bytes | Raw, is_looked_into: Callable[[str], bool]) -> tuple[Any, 
         for name, value in members.items()
     }
     return record, digest.digest()
+
+
+def _check_text(raw: bytes | Raw) -> None:
+    """Raise UnicodeDecodeError where it is not UTF-8: names, and what a later duplicate hides too.
+
+    Nobody decodes the latter, but PostgreSQL reads them.
+    """
+    decode_some = getincrementaldecoder("utf-8")().decode
+    text = memoryview(raw)
+    for start in range(0, len(text), LARGE):
+        decode_some(text[start : start + LARGE])
+    decode_some(b"", final=True)
 
 
 def _light(value: Raw) -> Any:

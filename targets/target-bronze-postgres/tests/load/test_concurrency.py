@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from target_bronze_postgres.db import limits
+from target_bronze_postgres.load.ahead import LookAhead
+from target_bronze_postgres.load.stream import StreamKey
 from tests.contents import check
 from tests.messages import as_input, record, schema, state
 from tests.proxy import Act, Proxy
@@ -16,6 +21,9 @@ from tests.waiting import DEADLINE, eventually, waiting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
+    from target_bronze_postgres.load.batch import Batch
     from tests.conftest import Fork, Load, Pipe, Query
 
 
@@ -200,3 +208,54 @@ def test_what_was_buried_a_moment_ago_can_live_again(
     rows = "SELECT version, metadata ? 'deleted' FROM bronze_x WHERE raw_id = '2' ORDER BY 1"
     assert query(rows) == [(1, False), (2, True), (3, False)]
     assert query("SELECT max(version) FROM bronze_ops.heads") == [3]
+
+
+def test_what_was_planned_upon_a_record_that_the_server_refuses_is_decided_anew(
+    load: Load, query: Query, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second batch is planned while the first one waits, and counts on its heads.
+
+    Nobody else writes, so the generations are those that it was planned for.
+    """
+    monkeypatch.setattr(limits, "NUMERIC_INTEGER_DIGITS", 1_000_000)
+    planned = threading.Semaphore(0)
+    plan = LookAhead.plan
+
+    def counted(ahead: LookAhead, batch: Batch) -> bool:
+        done = plan(ahead, batch)
+        planned.release()
+        return done
+
+    monkeypatch.setattr(LookAhead, "plan", counted)
+    digits = b"9" * 131_073
+    bad = b'{"type": "RECORD", "stream": "users", "time_extracted": "2024-01-01T00:00:00Z", '
+    bad += b'"record": {"id": 2, "name": ' + digits + b"}}\n"
+    # Each is later than the one before, so that no history is needed: that would not be planned.
+    later = [f"2024-01-0{day}T00:00:00Z" for day in (2, 3)]
+    lock = StreamKey("x", "main", "users").lock
+
+    def hold(is_held: threading.Event) -> None:
+        with psycopg.connect(database) as holder:
+            holder.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
+            is_held.set()
+            for _ in range(2):
+                assert planned.acquire(timeout=DEADLINE)
+            eventually(lambda: waiting(query) == 1)
+
+    is_held = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(hold, is_held)
+        assert is_held.wait(DEADLINE)
+        done = load(
+            *(schema(), record(id=1), bad, state({"n": 2})),
+            *(record(extracted=later[0], id=2, name="A"), record(id=3), state({"n": 4})),
+            *(record(extracted=later[1], id=2, name="B"), record(id=4), state({"n": 6})),
+            batch_size_rows=2,
+        )
+        held.result(DEADLINE)
+    assert done.states == [{"n": 2}, {"n": 4}, {"n": 6}]
+    rows = "SELECT version, raw_data->>'name' FROM bronze_x WHERE raw_id = '2' ORDER BY 1"
+    assert query(rows) == [(1, "A"), (2, "B")]
+    counters = "SELECT records_read, rows_new, rows_changed, dead_letters FROM bronze_ops.runs"
+    assert query(counters) == [(6, 4, 1, 1)]
+    check(database)

@@ -29,11 +29,12 @@ def check_loaded_once(query: Query) -> None:
 # Where the look-ahead and the writer are in the middle of something.
 PLACES = {
     "migration": (b"CREATE TABLE bronze_ops.heads",),
-    "table": (b"create_source",),
+    "table": (b"create_source($1",),
+    "COMMIT of the table": (b"create_source($1", b"COMMIT"),
     "look-ahead": (b"bronze_ops.heads WHERE lineage_hash",),
-    "partition": (b"create_partition_if_not_exists",),
+    "partition": (b"create_partition_if_not_exists($1",),
     "locks": (b"pg_advisory_xact_lock($1)",),
-    "ids": (b"nextval",),
+    "ids": (b"nextval($1",),
     "COPY": (b'COPY "public"."bronze_x"',),
     "rows": (b"FROM STDIN", b'"id": 1'),
     "heads": (b"COPY bronze_ops.heads",),
@@ -43,13 +44,14 @@ PLACES = {
     "end": (b"UPDATE bronze_ops.runs",),
     "COMMIT of the end": (b"UPDATE bronze_ops.runs", b"COMMIT"),
 }
+CUT_BEFORE = ("COMMIT of the table", "partition", "rows", "COMMIT", "end")
 
 
 @pytest.mark.parametrize(
     ("place", "act"),
     [
         *((place, Act.CUT_ANSWER) for place in PLACES),
-        *((place, Act.CUT) for place in ("partition", "rows", "COMMIT", "end")),
+        *((place, Act.CUT) for place in CUT_BEFORE),
     ],
 )
 def test_a_connection_cut_anywhere_loses_and_doubles_nothing(

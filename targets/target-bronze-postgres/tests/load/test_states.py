@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from target_bronze_postgres.load.signals import GRACE
+from target_bronze_postgres.load.states import StateWriter
 from tests.messages import as_input, record, schema, state
 from tests.proxy import Act, Proxy
 from tests.waiting import DEADLINE, eventually, waiting
@@ -149,6 +150,44 @@ def test_a_state_waits_for_every_stream_that_came_before_it(
     proxy.release()
     assert target.wait() == 0
     assert target.states == [{"full": 5}, {"full": 5, "slow": 1}]
+
+
+@pytest.mark.parametrize("rows", [[], [record(id=2, at="2024-02-01")]])
+def test_what_is_read_after_a_batch_that_could_not_be_planned_is_not_written(
+    pipe: Pipe, query: Query, load: Load, rows: list[Any]
+) -> None:
+    """Or a state would go out whose records are not there; stdin stays open meanwhile."""
+    about = schema(bookmark_properties=["at"])
+    load(about)
+    query("CREATE TABLE bronze_x_y2024m03 (x INT)")
+    process = pipe(batch_size_rows=2)
+    bad = [record(id=number, at="2024-03-01") for number in (0, 1)]
+    write(process, about, *bad, *rows, state({"n": 1}))
+    assert process.wait(DEADLINE) == 1
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read() == b""
+    assert b"bronze_x_y2024m03" in process.stderr.read().splitlines()[-1]
+    assert count(query) == 0
+
+
+def test_what_came_before_a_batch_that_could_not_be_planned_is_committed(
+    load: Load, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end waits for the batch that is being written, and for its state."""
+    about = schema(bookmark_properties=["at"])
+    load(about)
+    query("CREATE TABLE bronze_x_y2024m03 (x INT)")
+    emit = StateWriter.emit
+
+    def slowly(writer: StateWriter, states: list[bytes]) -> None:
+        time.sleep(0.5)
+        emit(writer, states)
+
+    monkeypatch.setattr(StateWriter, "emit", slowly)
+    good, bad = record(id=1, at="2024-02-01"), record(id=2, at="2024-03-01")
+    done = load(about, state({"n": 0}), good, bad, batch_size_rows=1, fails=True)
+    assert (done.states, count(query)) == ([{"n": 0}], 1)
 
 
 def test_a_second_signal_ends_at_once(pipe: Pipe, query: Query, database: str) -> None:
