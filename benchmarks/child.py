@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from tests import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PROGRAMS: Final = Path(sys.executable).parent
 _LOOK: Final = 0.05
 """Seconds between two looks at the memory of a family of processes."""
-_PAGE: Final = 1_024
+_KIB: Final = 1_024
 
 
 class ChildError(Exception):
@@ -60,8 +61,7 @@ def run(
         ChildError: It did not end with status 0.
     """
     with tempfile.TemporaryFile() as log, (stdin or Path(os.devnull)).open("rb") as source:
-        start = time.perf_counter()
-        process = subprocess.Popen(
+        peak = peak_memory.run(
             command,
             stdin=source,
             stdout=subprocess.DEVNULL,
@@ -69,19 +69,11 @@ def run(
             env={**os.environ, **(env or {})},
             cwd=cwd,
         )
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except KeyboardInterrupt:
-            process.kill()
-            process.wait()
-            raise
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
         text = log.read().decode(errors="replace")
-    if process.returncode:
-        raise ChildError(f"{Path(command[0]).name} ended with {process.returncode}: {text[-2000:]}")
-    return Done(seconds, usage.ru_maxrss * _PAGE, text)
+    if peak.status:
+        raise ChildError(f"{Path(command[0]).name} ended with {peak.status}: {text[-2000:]}")
+    return Done(peak.seconds, peak.memory, text)
 
 
 @contextmanager
@@ -123,5 +115,5 @@ def _family(number: int) -> list[int]:
 def _peak(number: int) -> int:
     for line in Path(f"/proc/{number}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * _PAGE
+            return int(line.split()[1]) * _KIB
     return 0  # it is ending

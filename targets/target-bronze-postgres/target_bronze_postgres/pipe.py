@@ -58,12 +58,13 @@ def load_input(settings: Settings, text: IO[str] | None) -> Counter[str]:
     target = resolve_database(settings)
     chosen = "no setting names one" if target.origin == "embedded" else f"set by {target.origin}"
     logger.info("%s: rows go to %s (%s)", VERSION, target.label, chosen)
-    mapping = _stream_maps(settings)
+    mapping = stream_maps(settings)
     with _descriptor(text) as fd:
         return load(Run(settings), target, fd, mapping)
 
 
-def _stream_maps(settings: Settings) -> StreamMaps | None:
+def stream_maps(settings: Settings) -> StreamMaps | None:
+    """Return the stream maps of the settings; the SDK, which is slow to import, only for them."""
     if not settings.stream_maps:
         return None
     from target_bronze_postgres.load.mapping import StreamMaps  # noqa: PLC0415 - imports the SDK

@@ -15,9 +15,9 @@ from psycopg import sql
 
 from target_bronze_postgres.errors import InputError, SettingsError
 from target_bronze_postgres.load.engine import load
-from target_bronze_postgres.load.mapping import StreamMaps
 from target_bronze_postgres.load.run import Run, uuid7
 from target_bronze_postgres.ops import letters
+from target_bronze_postgres.pipe import stream_maps
 from target_bronze_postgres.singer.messages import read_line
 
 if TYPE_CHECKING:
@@ -109,16 +109,11 @@ def replay(
             several = list(group)
             own = replace(settings, source=key[0], account=key[1])
             with _input(conn, key, several, schemas) as file:
-                load(Run(own, run_id=run_id), target, file.fileno(), _mapping(own))
+                load(Run(own, run_id=run_id), target, file.fileno(), stream_maps(own))
             landed += letters.mark_landed(conn, several)
         left = [letter.id for letter in found if letter.id not in {*landed}]
         dead = letters.read(conn, letters.Wanted(ids=left)) if left else []
     return Replayed(run_id, sorted(landed), dead)
-
-
-def _mapping(settings: Settings) -> StreamMaps | None:
-    maps = settings.stream_maps
-    return StreamMaps(maps, settings.stream_map_config or {}) if maps else None
 
 
 @contextmanager

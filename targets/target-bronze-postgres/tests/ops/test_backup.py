@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import tarfile
 import uuid
 from contextlib import ExitStack
@@ -26,6 +24,7 @@ from target_bronze_postgres.errors import BackupError
 from target_bronze_postgres.ops.backup.dump import check
 from target_bronze_postgres.ops.backup.encryption import BODY, KEY
 from tests.messages import record, schema
+from tests.peak_memory import run
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -543,11 +542,9 @@ def test_memory_is_flat(filled: str, command: tuple[str, ...]) -> None:
                        "restore": ("restore", "big")}.items():  # fmt: skip
         if name == "restore":
             drop_everything(filled)
-        process = subprocess.Popen([*command, *args], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        peaks[name] = usage.ru_maxrss // 1024 // (1024 if sys.platform == "darwin" else 1)
+        peak = run([*command, *args], stdout=subprocess.DEVNULL)
+        assert peak.status == 0
+        peaks[name] = peak.memory >> 20
     # 150 MB of rows, in pieces of 8 MiB of which a few are held at once.
     assert max(peaks.values()) < peaks["small"] + 100, peaks
 
