@@ -117,7 +117,7 @@ def test_meltano_reads_the_project_with_every_variable_empty(tmp_path: Path) -> 
 
 def test_env_files_are_ignored_but_for_the_example() -> None:
     patterns = (ROOT / ".gitignore").read_text().splitlines()
-    assert {".env", ".env.*", "!.env.example", "data/", ".venv/", ".meltano/"} <= set(patterns)
+    assert {".env", ".env.*", "!.env.example", "data/", ".venv", ".meltano/"} <= set(patterns)
 
 
 @pytest.mark.parametrize(
