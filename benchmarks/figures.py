@@ -86,7 +86,7 @@ def number(value: float) -> str:
     """Return a number with the digits that mean something."""
     if value == int(value):
         return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"  # noqa: PLR2004
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"  # noqa: PLR2004 - where commas help
 
 
 def median_of(

@@ -29,7 +29,7 @@ BROKEN: Final = (
     zlib.error,
     EOFError,
     OSError,
-    NotImplementedError,
+    NotImplementedError,  # a compression or a version that zipfile does not know
     RuntimeError,  # an encrypted entry
     ValueError,  # names, sizes and extra fields that make no sense
     struct.error,

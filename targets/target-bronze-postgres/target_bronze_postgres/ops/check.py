@@ -12,6 +12,7 @@ import psycopg
 from target_bronze_postgres.errors import DatabaseError, ServerError, SettingsError
 from target_bronze_postgres.ops import figures, judge, limits, machine, timetable, words
 from target_bronze_postgres.ops.context import database_error, one_line
+from target_bronze_postgres.ops.form import format_option
 from target_bronze_postgres.ops.judge import CHECKS, Finding, Rules
 
 if TYPE_CHECKING:
@@ -28,14 +29,7 @@ class WrongSettingsError(click.ClickException):
 
 
 @click.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or JSON for programs.",
-)
+@format_option("Lines for people, or JSON for programs.")
 @click.option(
     "--limits",
     "limits_file",

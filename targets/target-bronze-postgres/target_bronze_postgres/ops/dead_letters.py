@@ -16,6 +16,7 @@ from target_bronze_postgres.errors import BronzeError
 from target_bronze_postgres.ops import letters, words
 from target_bronze_postgres.ops.context import Context
 from target_bronze_postgres.ops.escape import escaped, escaped_bytes
+from target_bronze_postgres.ops.form import format_option
 from target_bronze_postgres.ops.letters import Wanted
 from target_bronze_postgres.ops.replay import read_schemas, replay
 from target_bronze_postgres.ops.table import table
@@ -30,14 +31,7 @@ SHOWN: Final = 10_000
 FILTERS: Final = ("source", "account", "stream", "reason")
 HEADINGS: Final = ("id", "stream", "reason", "times", "received (UTC)", "status", "error")
 
-_form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text for people, or JSON for programs.",
-)
+_form = format_option("Text for people, or JSON for programs.")
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from target_bronze_postgres.db.migrations import check_version
 from target_bronze_postgres.errors import RightsError
 from target_bronze_postgres.ops import words
+from target_bronze_postgres.ops.form import format_option
 from target_bronze_postgres.ops.table import table
 
 if TYPE_CHECKING:
@@ -124,14 +125,7 @@ class Maintenance:
     metavar="MONTHS",
     help="Months after this one whose partitions are made.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table for people, or JSON for programs.",
-)
+@format_option("A table for people, or JSON for programs.")
 @click.pass_obj
 def maintain(context: Context, /, *, ahead: int, form: str) -> None:
     """Make partitions ahead, gather statistics, clean up, and tell sizes. Once a week does.

@@ -8,6 +8,7 @@ import click
 
 from target_bronze_postgres.ops import figures, words
 from target_bronze_postgres.ops.days import count
+from target_bronze_postgres.ops.form import format_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,14 +39,7 @@ OF_AN_ACCOUNT: Final = (
 
 
 @click.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table for people, or JSON for programs.",
-)
+@format_option("A table for people, or JSON for programs.")
 @click.option(
     "--last-run",
     is_flag=True,

@@ -13,6 +13,7 @@ import click
 from target_bronze_postgres.db.migrations import migrate
 from target_bronze_postgres.errors import SettingsError, TapError
 from target_bronze_postgres.load.run import Run
+from target_bronze_postgres.ops.form import format_option
 from target_bronze_postgres.ops.heads import orphans
 from target_bronze_postgres.ops.heads.places import places
 from target_bronze_postgres.ops.reconcile import cost, fixing, reach, store, vanished
@@ -65,14 +66,7 @@ class Day(click.ParamType[date]):
     "--afresh", is_flag=True, help="Begin anew, not where a spent quota cut the last one."
 )
 @click.option("--cost", "only_cost", is_flag=True, help="Only say what it would cost.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table for people, or JSON for programs.",
-)
+@format_option("A table for people, or JSON for programs.")
 @click.pass_obj
 def reconcile(  # noqa: PLR0913 - a command's options
     context: Context,

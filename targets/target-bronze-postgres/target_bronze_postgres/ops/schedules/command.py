@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from target_bronze_postgres.errors import BronzeError
+from target_bronze_postgres.ops.form import format_option
 from target_bronze_postgres.ops.schedules.crontab import crontab
 from target_bronze_postgres.ops.schedules.plan import (
     Plan,
@@ -74,14 +75,7 @@ class Options:
 @click.option(
     "--keep", type=click.IntRange(1), default=8, show_default=True, help="Backups that are kept."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to show what is run when neither a crontab nor units are asked for.",
-)
+@format_option("How to show what is run when neither a crontab nor units are asked for.")
 @click.pass_obj
 def schedules(  # noqa: PLR0913 - a parameter an option
     context: Context,
