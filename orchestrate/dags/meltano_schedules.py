@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 # Airflow must not share the project's environment, where mypy runs.
-from airflow.providers.standard.operators.bash import BashOperator  # type: ignore[import-not-found]
-from airflow.sdk import DAG  # type: ignore[import-not-found]
+from airflow.providers.standard.operators.bash import BashOperator  # type: ignore[import-not-found] # not in .venv
+from airflow.sdk import DAG  # type: ignore[import-not-found] # not in .venv
 
 RETRIES = 3
 RETRY_DELAY = timedelta(minutes=5)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import ijson  # type: ignore[import-untyped] # it has no types
-from ijson.common import ObjectBuilder  # type: ignore[import-untyped]
+from ijson.common import ObjectBuilder  # type: ignore[import-untyped] # likewise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -58,7 +58,7 @@ class FileStream(BronzeStream):
             source: The file, at its start.
             hashed: Its SHA-256, as hexadecimal digits.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of file has its own
 
     def read(self) -> Iterable[Record]:
         """Yield the records of the files that have not been read."""
@@ -118,7 +118,7 @@ class ExportStream(FileStream):
     family: ClassVar[Family]
     every = 10
 
-    def records(self, file: File, source: IO[bytes], hashed: str) -> Iterator[Record]:  # noqa: ARG002 - for all
+    def records(self, file: File, source: IO[bytes], hashed: str) -> Iterator[Record]:  # noqa: ARG002 - others need all
         """Yield the rows, as they stand there; tell where a file breaks off or has none."""
         number = 0
         try:
